@@ -1,0 +1,19 @@
+"""Protein molecular dynamics at ab initio accuracy."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    __version__ = version("ai2bmd")
+except PackageNotFoundError:  # a checkout that was never installed
+    __version__ = "0+unknown"
+
+__all__ = ["AI2BMDCalculator", "__version__"]
+
+
+def __getattr__(name: str):
+    """Import the calculator, and with it torch and OpenMM, only when it is asked for."""
+    if name == "AI2BMDCalculator":
+        from ai2bmd.calculator import AI2BMDCalculator
+
+        return AI2BMDCalculator
+    raise AttributeError(f"module 'ai2bmd' has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""Potentials: (atomic numbers, positions, charges) to energy; ViSNet, model files and training."""
