@@ -1,0 +1,1 @@
+"""Training of potentials: data, batches, losses, the loop, checkpoints, evaluation."""

@@ -1,0 +1,134 @@
+"""Settings of a training run: one YAML file, every key known, every value of the right type."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+import yaml
+from pydantic import Field
+
+from potentials.errors import PotentialError
+from potentials.model_file import model_config
+from potentials.visnet.config import ViSNetConfig
+
+
+class _Settings(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSettings(_Settings):
+    """Files of labelled molecules; names are relative to the folder given with --data, else to the settings file."""
+
+    units: str | None = None
+    clusters: str | None = None
+    cluster_share: float = Field(0.5, ge=0, le=1)
+    """Fraction of the atoms of a step that come from clusters, where both files are given."""
+
+
+class LossSettings(_Settings):
+    """Loss = force_weight * force term + energy_weight * energy term, in eV and Angstrom.
+
+    `norm`: mean length of the force error of an atom; `huber`: the same, quadratic below `force_delta`.
+    Energy: Huber of the error per atom, linear with slope one above `energy_delta`.
+    """
+
+    force: Literal["norm", "huber"] = "norm"
+    force_weight: float = Field(1.0, ge=0)
+    force_delta: float = Field(0.05, gt=0)
+    energy_weight: float = Field(1.0, ge=0)
+    energy_delta: float = Field(0.002, gt=0)
+
+
+class OptimiserSettings(_Settings):
+    """AdamW with gradient clipping and an exponential moving average of the weights."""
+
+    learning_rate: float = Field(1e-3, gt=0)
+    offset_learning_rate: float = Field(1e-3, ge=0)
+    """Of the per-composition energy offsets, eV per step at most."""
+    beta2: float = Field(0.99, gt=0, lt=1)
+    weight_decay: float = Field(1e-2, ge=0)
+    gradient_clip: float = Field(10.0, gt=0)
+    average_decay: float = Field(0.999, ge=0, lt=1)
+
+
+class ScheduleSettings(_Settings):
+    """Length of the run, in steps or in minutes of wall time; the learning rate follows the progress through it."""
+
+    steps: int | None = Field(None, gt=0)
+    time_limit_minutes: float | None = Field(None, gt=0)
+    warmup_fraction: float = Field(0.02, ge=0, lt=1)
+    final_fraction: float = Field(0.01, ge=0, le=1)
+    atoms_per_step: int = Field(500, gt=0)
+
+    @pydantic.model_validator(mode="after")
+    def _one_length(self) -> "ScheduleSettings":
+        if (self.steps is None) == (self.time_limit_minutes is None):
+            raise ValueError("give either steps or time_limit_minutes")
+        return self
+
+
+class RecordSettings(_Settings):
+    """How often the run is validated and saved; `None` leaves only the end."""
+
+    validate_minutes: float | None = Field(5.0, gt=0)
+    validate_steps: int | None = Field(None, gt=0)
+    checkpoint_minutes: float = Field(5.0, gt=0)
+    frames_per_unit: int = Field(4, gt=1)
+    clusters: int = Field(60, ge=0)
+
+
+class TrainingConfig(_Settings):
+    """Everything that decides what a training run does."""
+
+    target: Literal["correction", "full"] = "correction"
+    level_of_theory: str
+    force_field: str | None = None
+    """Of the data's `mm_*` labels; required for a correction."""
+    seed: int = 1
+    device: Literal["cpu", "cuda", "auto"] = "auto"
+    threads: int = Field(1, gt=0)
+    start_from: str | None = None
+    """Model file whose weights a run begins with, relative like the data."""
+    data: DataSettings
+    model: dict[str, Any] = Field(default_factory=dict)
+    loss: LossSettings = LossSettings()
+    optimiser: OptimiserSettings = OptimiserSettings()
+    schedule: ScheduleSettings
+    record: RecordSettings = RecordSettings()
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> "TrainingConfig":
+        if (self.target == "correction") != (self.force_field is not None):
+            raise ValueError("force_field belongs to target: correction, and only to it")
+        if self.data.units is None and self.data.clusters is None:
+            raise ValueError("data: give units, clusters or both")
+        return self
+
+    def visnet(self) -> ViSNetConfig:
+        """Settings of the model."""
+        return model_config(self.model, where="model")
+
+
+def training_config(settings: object, *, where: str) -> TrainingConfig:
+    """Validated settings from plain ones.
+
+    Raises:
+        PotentialError: a key is unknown, missing or its value unusable; the text names each.
+    """
+    try:
+        config = TrainingConfig.model_validate(settings)
+    except pydantic.ValidationError as error:
+        problems = [f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()]
+        raise PotentialError(f"{where}: " + "; ".join(problems)) from error
+    config.visnet()
+    return config
+
+
+def read_config(path: Path | str) -> TrainingConfig:
+    """Read and validate a YAML settings file; raises PotentialError as `training_config` does."""
+    path = Path(path)
+    try:
+        settings = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise PotentialError(f"training settings {path} cannot be read: {' '.join(str(error).split())}") from error
+    return training_config(settings, where=path.name)
