@@ -66,7 +66,9 @@ def model_config(settings: dict[str, Any], *, where: str) -> ViSNetConfig:
     known = {field.name for field in dataclasses.fields(ViSNetConfig)}
     unknown = sorted(set(settings) - known)
     if unknown:
-        raise PotentialError(f"{where}: unknown model setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        raise PotentialError(
+            f"{where}: unknown model setting {', '.join(unknown)}; known are {', '.join(sorted(known))}"
+        )
     try:
         return ViSNetConfig(**settings)
     except (TypeError, ValueError) as error:

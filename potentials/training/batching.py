@@ -116,7 +116,9 @@ class Sampler:
         """Molecules of the next step; at least one."""
         chosen: list[int] = []
         while not chosen:
-            chosen = [m for deck, atoms in zip(self.decks, self.atoms, strict=True) for m in deck.deal(atoms, self.sizes)]
+            chosen = [
+                m for deck, atoms in zip(self.decks, self.atoms, strict=True) for m in deck.deal(atoms, self.sizes)
+            ]
         return np.array(chosen, np.int64)
 
     def passes(self) -> float:

@@ -21,7 +21,7 @@ class DataSettings(_Settings):
 
     units: str | None = None
     clusters: str | None = None
-    cluster_share: float = Field(0.5, ge=0, le=1)
+    cluster_share: float = Field(default=0.5, ge=0, le=1)
     """Fraction of the atoms of a step that come from clusters, where both files are given."""
 
 
@@ -33,32 +33,32 @@ class LossSettings(_Settings):
     """
 
     force: Literal["norm", "huber"] = "norm"
-    force_weight: float = Field(1.0, ge=0)
-    force_delta: float = Field(0.05, gt=0)
-    energy_weight: float = Field(1.0, ge=0)
-    energy_delta: float = Field(0.002, gt=0)
+    force_weight: float = Field(default=1.0, ge=0)
+    force_delta: float = Field(default=0.05, gt=0)
+    energy_weight: float = Field(default=1.0, ge=0)
+    energy_delta: float = Field(default=0.002, gt=0)
 
 
 class OptimiserSettings(_Settings):
     """AdamW with gradient clipping and an exponential moving average of the weights."""
 
-    learning_rate: float = Field(1e-3, gt=0)
-    offset_learning_rate: float = Field(1e-3, ge=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    offset_learning_rate: float = Field(default=1e-3, ge=0)
     """Of the per-composition energy offsets, eV per step at most."""
-    beta2: float = Field(0.99, gt=0, lt=1)
-    weight_decay: float = Field(1e-2, ge=0)
-    gradient_clip: float = Field(10.0, gt=0)
-    average_decay: float = Field(0.999, ge=0, lt=1)
+    beta2: float = Field(default=0.99, gt=0, lt=1)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    gradient_clip: float = Field(default=10.0, gt=0)
+    average_decay: float = Field(default=0.999, ge=0, lt=1)
 
 
 class ScheduleSettings(_Settings):
     """Length of the run, in steps or in minutes of wall time; the learning rate follows the progress through it."""
 
-    steps: int | None = Field(None, gt=0)
-    time_limit_minutes: float | None = Field(None, gt=0)
-    warmup_fraction: float = Field(0.02, ge=0, lt=1)
-    final_fraction: float = Field(0.01, ge=0, le=1)
-    atoms_per_step: int = Field(500, gt=0)
+    steps: int | None = Field(default=None, gt=0)
+    time_limit_minutes: float | None = Field(default=None, gt=0)
+    warmup_fraction: float = Field(default=0.02, ge=0, lt=1)
+    final_fraction: float = Field(default=0.01, ge=0, le=1)
+    atoms_per_step: int = Field(default=500, gt=0)
 
     @pydantic.model_validator(mode="after")
     def _one_length(self) -> "ScheduleSettings":
@@ -70,11 +70,11 @@ class ScheduleSettings(_Settings):
 class RecordSettings(_Settings):
     """How often the run is validated and saved; `None` leaves only the end."""
 
-    validate_minutes: float | None = Field(5.0, gt=0)
-    validate_steps: int | None = Field(None, gt=0)
-    checkpoint_minutes: float = Field(5.0, gt=0)
-    frames_per_unit: int = Field(4, gt=1)
-    clusters: int = Field(60, ge=0)
+    validate_minutes: float | None = Field(default=5.0, gt=0)
+    validate_steps: int | None = Field(default=None, gt=0)
+    checkpoint_minutes: float = Field(default=5.0, gt=0)
+    frames_per_unit: int = Field(default=4, gt=1)
+    clusters: int = Field(default=60, ge=0)
 
 
 class TrainingConfig(_Settings):
@@ -86,7 +86,7 @@ class TrainingConfig(_Settings):
     """Of the data's `mm_*` labels; required for a correction."""
     seed: int = 1
     device: Literal["cpu", "cuda", "auto"] = "auto"
-    threads: int = Field(1, gt=0)
+    threads: int = Field(default=1, gt=0)
     start_from: str | None = None
     """Model file whose weights a run begins with, relative like the data."""
     data: DataSettings

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import h5py
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Int64
+from jaxtyping import Float32, Float64, Int64
 
 from potentials.errors import PotentialError
 
@@ -36,7 +36,7 @@ class Molecules:
     energies: Float64[np.ndarray, " molecules"]
     mm_energies: Float64[np.ndarray, " molecules"]
     total_charge: Int64[np.ndarray, " molecules"]
-    offsets: Int64[np.ndarray, " molecules+1"]
+    offsets: Int64[np.ndarray, " molecules_plus_1"]
     start: Int64[np.ndarray, " molecules"]
     label: Int64[np.ndarray, " molecules"]
     label_names: tuple[str, ...]
@@ -64,7 +64,9 @@ class Molecules:
         return self.forces - self.mm_forces if target == "correction" else self.forces
 
 
-def atoms_of(offsets: Int64[np.ndarray, " molecules+1"], chosen: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " atoms"]:
+def atoms_of(
+    offsets: Int64[np.ndarray, " molecules_plus_1"], chosen: Int64[np.ndarray, " n"]
+) -> Int64[np.ndarray, " atoms"]:
     """Indices of all atoms of the chosen molecules, molecule after molecule."""
     sizes = offsets[chosen + 1] - offsets[chosen]
     first = np.cumsum(sizes) - sizes
@@ -118,7 +120,7 @@ def load_clusters(path: Path | str) -> Molecules:
         PotentialError: the file is missing or not of this layout.
     """
     with _open(path) as file:
-        data = {name: file[name][:] for name in file}  # pyright: ignore
+        data = {name: file[name][:] for name in file}
     label_names, label = np.unique(data["residues"].astype(str), return_inverse=True)
     origin_names, origin = np.unique(data["protein"].astype(str), return_inverse=True)
     return Molecules(
@@ -165,12 +167,13 @@ def _unit(name: str, data: dict[str, np.ndarray], origin: str = UNIT) -> Molecul
     )
 
 
-def _group(file: h5py.File, name: str) -> dict[str, np.ndarray]:
+def _group(file: Any, name: str) -> dict[str, np.ndarray]:
     group = file[name]
-    return {"total_charge": group.attrs["total_charge"]} | {key: group[key][()] for key in group}  # pyright: ignore
+    return {"total_charge": group.attrs["total_charge"]} | {key: group[key][()] for key in group}
 
 
-def _open(path: Path | str) -> h5py.File:
+def _open(path: Path | str) -> Any:
+    """An open h5py.File; its own types leave open whether an entry is a group or a dataset."""
     try:
         return h5py.File(path, "r")
     except OSError as error:

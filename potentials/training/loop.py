@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -69,6 +70,7 @@ def train(
         resume: continue from the checkpoint in `output`.
     """
     torch.set_num_threads(config.threads)
+    torch.set_flush_denormal(True)  # gradients faded by the cutoff are subnormal and slow matrix products twofold
     state = initial_state(config, data, folder=folder, device=processes.device)
     if resume:
         load_checkpoint(output / CHECKPOINT, state, config)
@@ -188,7 +190,7 @@ def _stop_requests() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield asked.is_set
         return
-    previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    previous: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def ask(number: int, _frame: object) -> None:
         asked.set()
@@ -207,7 +209,7 @@ def _bar(schedule: ScheduleSettings, state: TrainingState, processes: Processes)
     by_steps = schedule.steps is not None
     return tqdm(
         total=schedule.steps if by_steps else 60 * (schedule.time_limit_minutes or 0),
-        initial=state.step if by_steps else state.elapsed_s,
+        initial=state.step if by_steps else min(state.elapsed_s, 60 * (schedule.time_limit_minutes or 0)),
         desc="training",
         bar_format="{desc}: {percentage:5.1f}%|{bar}| {elapsed}<{remaining}{postfix}",
         disable=processes.rank != 0,
@@ -217,4 +219,5 @@ def _bar(schedule: ScheduleSettings, state: TrainingState, processes: Processes)
 
 
 def _advance(bar: tqdm, state: TrainingState, schedule: ScheduleSettings) -> None:
-    bar.update((state.step if schedule.steps is not None else state.elapsed_s) - bar.n)
+    done = state.step if schedule.steps is not None else state.elapsed_s
+    bar.update(min(done, bar.total) - bar.n)

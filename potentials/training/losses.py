@@ -33,7 +33,12 @@ def energies_and_forces(
 
 
 def batch_losses(
-    model: ViSNet, offsets: Float32[Tensor, " features"], batch: Batch, *, settings: LossSettings, counts: tuple[int, int]
+    model: ViSNet,
+    offsets: Float32[Tensor, " features"],
+    batch: Batch,
+    *,
+    settings: LossSettings,
+    counts: tuple[int, int],
 ) -> Losses:
     """Losses of a batch, as sums over it divided by `counts`, (molecules, atoms) of all processes together."""
     energies, forces = energies_and_forces(model, batch, differentiable=True)
@@ -41,9 +46,12 @@ def batch_losses(
     force = force_errors(forces - batch.forces, settings).sum() / atoms
     error = (energies - batch.energies).float() - batch.features @ offsets
     per_atom = error / batch.sizes
-    energy = torch.nn.functional.smooth_l1_loss(
-        per_atom, torch.zeros_like(per_atom), beta=settings.energy_delta, reduction="sum"
-    ) / molecules
+    energy = (
+        torch.nn.functional.smooth_l1_loss(
+            per_atom, torch.zeros_like(per_atom), beta=settings.energy_delta, reduction="sum"
+        )
+        / molecules
+    )
     return Losses(settings.force_weight * force + settings.energy_weight * energy, force, energy)
 
 

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class PreparedData:
-    """Training molecules, validation molecules (never trained on), eV per element, and name and SHA-256 of the files."""
+    """Training molecules, validation molecules (never trained on), eV per element, name and SHA-256 of the files."""
 
     training: TrainingSet
     validation: Molecules
@@ -52,7 +52,9 @@ def prepare_data(config: TrainingConfig, folder: Path, *, n_elements: int) -> Pr
     """
     molecules = load_data(config, folder)
     if molecules.atomic_numbers.max() >= n_elements:
-        raise PotentialError(f"data has atomic number {molecules.atomic_numbers.max()}, the model knows below {n_elements}")
+        raise PotentialError(
+            f"data has atomic number {molecules.atomic_numbers.max()}, the model knows below {n_elements}"
+        )
     held = held_out(molecules)
     training, tested = select(molecules, np.flatnonzero(~held)), select(molecules, np.flatnonzero(held))
     energies = training.target_energies(config.target)
@@ -73,7 +75,10 @@ def prepare_data(config: TrainingConfig, folder: Path, *, n_elements: int) -> Pr
 def validation_part(tested: Molecules, record: RecordSettings) -> np.ndarray:
     """Indices of a few frames of every unit and a few clusters, evenly spread over the held-out starts."""
     unit = tested.is_unit()
-    chosen = [spread(np.flatnonzero(unit & (tested.label == x)), record.frames_per_unit) for x in np.unique(tested.label[unit])]
+    chosen = [
+        spread(np.flatnonzero(unit & (tested.label == x)), record.frames_per_unit)
+        for x in np.unique(tested.label[unit])
+    ]
     return np.concatenate([*chosen, spread(np.flatnonzero(~unit), record.clusters)]).astype(np.int64)
 
 
