@@ -20,7 +20,7 @@ _ENERGY = "unit_energy_mae_kcal_mol"
 def validation_row(model: ViSNet, molecules: Molecules, *, target: Target, device: torch.device) -> Row:
     """Force MAE of units and clusters and relative energy MAE of units; NaN for what the data lacks."""
     deviations = model_deviations(model, molecules, target=target, device=device)
-    row = dict.fromkeys((*_FORCES, _ENERGY), float("nan"))
+    row: Row = dict.fromkeys((*_FORCES, _ENERGY), float("nan"))
     unit = molecules.is_unit()
     for key, mask in zip(_FORCES, (unit, ~unit), strict=True):
         if mask.any():
