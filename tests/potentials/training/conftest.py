@@ -1,5 +1,6 @@
 """A tiny data set made on the spot: harmonic molecules, in the layout of the real files."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -69,7 +70,7 @@ def _write_clusters(file: h5py.File) -> None:
     file["protein"] = [protein for protein, _, _ in frames for _ in range(10)]
 
 
-def settings(**changes: object) -> dict[str, object]:
+def _settings(**changes: object) -> dict[str, object]:
     """Settings of a short run of a small model."""
     return {
         "level_of_theory": "springs",
@@ -83,7 +84,13 @@ def settings(**changes: object) -> dict[str, object]:
     }
 
 
+@pytest.fixture(scope="session")
+def settings() -> Callable[..., dict[str, object]]:
+    """Makes settings of a short run of a small model, with changes at the top level."""
+    return _settings
+
+
 @pytest.fixture
 def config() -> TrainingConfig:
     """The validated form of `settings()`."""
-    return training_config(settings(), where="test")
+    return training_config(_settings(), where="test")

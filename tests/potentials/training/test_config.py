@@ -1,12 +1,14 @@
 """Settings are refused with the name of the key when they cannot be meant."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from potentials.errors import PotentialError
 from potentials.training.config import read_config, training_config
-from tests.potentials.training.conftest import settings
+
+Settings = Callable[..., dict[str, object]]
 
 
 @pytest.mark.parametrize(
@@ -22,7 +24,7 @@ from tests.potentials.training.conftest import settings
         ({"target": "full"}, "force_field belongs to target: correction"),
     ],
 )
-def test_wrong_settings_are_named(change: dict[str, object], message: str) -> None:
+def test_wrong_settings_are_named(settings: Settings, change: dict[str, object], message: str) -> None:
     with pytest.raises(PotentialError, match=message):
         training_config(settings(**change), where="test.yaml")
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,9 @@ from potentials.training.preparation import prepare_data
 from potentials.training.speed import training_step_speed
 from potentials.training.state import read_checkpoint
 from potentials.visnet.model import ViSNet
-from tests.potentials.training.conftest import settings
 
+Settings = Callable[..., dict[str, object]]
+Steps = Callable[..., TrainingConfig]
 ALONE = Processes(0, 1, torch.device("cpu"))
 
 
@@ -35,8 +37,14 @@ def _train(config: TrainingConfig, folder: Path, output: Path, *, resume: bool =
     return read_checkpoint(output / "checkpoint.pt")
 
 
-def _steps(steps: int, **changes: object) -> TrainingConfig:
-    return training_config(settings(schedule={"steps": steps, "atoms_per_step": 40}, **changes), where="test")
+@pytest.fixture
+def steps(settings: Settings) -> Callable[..., TrainingConfig]:
+    """Makes the configuration of a run of so many steps."""
+
+    def make(count: int, **changes: object) -> TrainingConfig:
+        return training_config(settings(schedule={"steps": count, "atoms_per_step": 40}, **changes), where="test")
+
+    return make
 
 
 def _assert_same_weights(one: dict, other: dict, *, atol: float = 0.0) -> None:
@@ -45,7 +53,7 @@ def _assert_same_weights(one: dict, other: dict, *, atol: float = 0.0) -> None:
             torch.testing.assert_close(other[part][name], weights, rtol=0, atol=atol)
 
 
-def test_springs_are_learned(data_folder: Path, tmp_path: Path) -> None:
+def test_springs_are_learned(settings: Settings, data_folder: Path, tmp_path: Path) -> None:
     config = training_config(
         settings(
             model={"hidden_channels": 16, "num_layers": 1, "num_heads": 2, "num_radial": 16},
@@ -70,19 +78,19 @@ def test_springs_are_learned(data_folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_resumed_run_is_the_uninterrupted_one(
-    data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    steps: Steps, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = _train(_steps(8), data_folder, tmp_path / "whole")
-    data = prepare_data(_steps(8), data_folder, n_elements=20)
+    whole = _train(steps(8), data_folder, tmp_path / "whole")
+    data = prepare_data(steps(8), data_folder, n_elements=20)
     (tmp_path / "halves").mkdir()
     _signal_at_step(4, monkeypatch)
-    assert not train(_steps(8), data, folder=data_folder, output=tmp_path / "halves", processes=ALONE, resume=False)
+    assert not train(steps(8), data, folder=data_folder, output=tmp_path / "halves", processes=ALONE, resume=False)
     monkeypatch.undo()
     half = read_checkpoint(tmp_path / "halves" / "checkpoint.pt")
     assert half["step"] == 4
     with pytest.raises(AssertionError):
         _assert_same_weights(whole, half)
-    _assert_same_weights(whole, _train(_steps(8), data_folder, tmp_path / "halves", resume=True))
+    _assert_same_weights(whole, _train(steps(8), data_folder, tmp_path / "halves", resume=True))
 
 
 def _signal_at_step(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,10 +108,10 @@ def _signal_at_step(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "training_step", step)
 
 
-def test_resuming_with_other_settings_is_refused(data_folder: Path, tmp_path: Path) -> None:
-    _train(_steps(2), data_folder, tmp_path)
+def test_resuming_with_other_settings_is_refused(steps: Steps, data_folder: Path, tmp_path: Path) -> None:
+    _train(steps(2), data_folder, tmp_path)
     with pytest.raises(PotentialError, match="other settings for seed"):
-        _train(_steps(4, seed=2), data_folder, tmp_path, resume=True)
+        _train(steps(4, seed=2), data_folder, tmp_path, resume=True)
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
@@ -114,11 +122,13 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "absent.pt")
 
 
-def test_two_processes_do_what_one_does(data_folder: Path, tmp_path: Path, checkout: Path) -> None:
+def test_two_processes_do_what_one_does(
+    steps: Steps, settings: Settings, data_folder: Path, tmp_path: Path, checkout: Path
+) -> None:
     # plain descent would do; with Adam's step-size normalisation rounding is amplified, so only a few steps
     path = tmp_path / "settings.yaml"
     path.write_text(yaml.safe_dump(settings(schedule={"steps": 3, "atoms_per_step": 40})))
-    one = _train(_steps(3), data_folder, tmp_path / "one")
+    one = _train(steps(3), data_folder, tmp_path / "one")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
