@@ -42,7 +42,7 @@ class LossSettings(_Settings):
 class OptimiserSettings(_Settings):
     """AdamW with gradient clipping and an exponential moving average of the weights."""
 
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: float = Field(default=2e-3, gt=0)
     offset_learning_rate: float = Field(default=1e-3, ge=0)
     """Of the per-composition energy offsets, eV per step at most."""
     beta2: float = Field(default=0.99, gt=0, lt=1)
@@ -58,7 +58,7 @@ class ScheduleSettings(_Settings):
     time_limit_minutes: float | None = Field(default=None, gt=0)
     warmup_fraction: float = Field(default=0.02, ge=0, lt=1)
     final_fraction: float = Field(default=0.01, ge=0, le=1)
-    atoms_per_step: int = Field(default=500, gt=0)
+    atoms_per_step: int = Field(default=200, gt=0)
 
     @pydantic.model_validator(mode="after")
     def _one_length(self) -> "ScheduleSettings":
