@@ -1,0 +1,34 @@
+"""What all tests share: the example structures, and the data beside the checkout where there is any."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+CHECKOUT = Path(__file__).parents[1]
+
+
+def pytest_configure() -> None:
+    """One thread a process: pytest-xdist uses the cores, and sums come out the same in every order of tests."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The root of the checkout."""
+    return CHECKOUT
+
+
+@pytest.fixture(scope="session")
+def examples() -> Path:
+    """Folder of the example structures, chignolin.pdb and trpcage.pdb."""
+    return CHECKOUT / "examples"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of reference data beside the checkout (data/, structures/); the test is skipped without it."""
+    folder = CHECKOUT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("no folder ../shared with reference data")
+    return folder
