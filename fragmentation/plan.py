@@ -137,11 +137,14 @@ def group_type(topology: ProteinTopology, links: ChainLinks, group: Sequence[int
 
 def _core_type(topology: ProteinTopology, links: ChainLinks, core: int) -> str:
     residue = links.cores[core]
-    capped = [topology.residue_names[other] for other in links.residues_of_core[core] if other != residue]
-    before = core in links.preceding or "ACE" in capped
-    after = core in links.following or "NME" in capped or "NHE" in capped
+    name = topology.residue_names[residue]
+    caps = {topology.residue_names[other] for other in links.residues_of_core[core]} - {name}
+    if name == "ACE":
+        return "overlap-NMA" if "NME" in caps else "ACE-NHE"
+    before = core in links.preceding or "ACE" in caps
+    after = core in links.following or not caps.isdisjoint({"NME", "NHE"})
     place = {(True, True): "mid", (False, True): "nterm", (True, False): "cterm", (False, False): "free"}[before, after]
-    return f"{place}-{topology.residue_names[residue]}"
+    return f"{place}-{name}{'-NHE' * ('NHE' in caps)}"
 
 
 def join(

@@ -188,7 +188,8 @@ def _check_formula(topology: ProteinTopology, residue: int, *, begins: bool, end
         wrong["hydrogen"] = hydrogens - (least if hydrogens < least else most)
     if wrong:
         what = " and ".join(
-            f"{abs(count)} {word} too {'many' if count > 0 else 'few'}" for word, count in wrong.items()
+            f"{abs(count)} {word} atom{'s' * (abs(count) > 1)} too {'many' if count > 0 else 'few'}"
+            for word, count in wrong.items()
         )
         place = "the beginning" if begins else "the end" if ends else "the inside"
         raise FragmentationError(
