@@ -1,0 +1,86 @@
+"""Prepared structures on disk: NAME.pdb, and NAME.json beside it with what preparation changed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64
+from openmm import app, unit
+
+from ai2bmd.errors import InputError
+from ai2bmd.protein import protein_topology
+from ai2bmd.structure.changes import Change, read_changes, write_changes
+from ai2bmd.structure.checks import check_backbone, check_chirality, check_overlaps, group_residues
+from ai2bmd.structure.records import read_records
+
+PROTEIN_FORCE_FIELD = "amber19/protein.ff19SB.xml"
+_CAPS = ("ACE", "NME", "NHE", "NH2")
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedStructure:
+    """A protein with all its atoms, every residue known to the force field."""
+
+    topology: app.Topology
+    positions_A: Float64[np.ndarray, "atoms 3"]
+    changes: tuple[Change, ...] = ()
+    """What preparation did to reach it; empty if it came so."""
+
+
+def read_prepared(path: str | Path) -> PreparedStructure:
+    """Read a prepared PDB file; chains and residue numbers are kept as they are.
+
+    Raises:
+        InputError: the file is damaged, or not ready: hydrogens missing, other molecules than protein, atoms that
+            overlap, a D-amino acid, or a residue without template in amber19/ff19SB.
+    """
+    path = Path(path)
+    records = read_records(path)
+    residues = group_residues(records.atoms)
+    if records.n_models > 1 or any(atom.alternate for atom in records.atoms):
+        raise InputError(f"{path}: holds several models or alternate locations; run `ai2bmd prepare {path}` first")
+    check_overlaps(records.atoms)
+    file = (app.PDBxFile if records.mmcif else app.PDBFile)(str(path))
+    check_ready(file.topology)
+    amino_acids = [residue for residue in residues if residue.name not in _CAPS]
+    check_backbone(amino_acids)
+    check_chirality(amino_acids)
+    beside = path.with_suffix(".json")
+    return PreparedStructure(
+        file.topology,
+        np.array(file.getPositions(asNumpy=True).value_in_unit(unit.angstrom), dtype=np.float64),
+        read_changes(beside) if beside.is_file() else (),
+    )
+
+
+def check_ready(topology: app.Topology) -> None:
+    """The topology is protein only, has its hydrogens, and the force field knows every residue.
+
+    Raises:
+        InputError: what is wrong with the first residue that is not.
+    """
+    protein, indices = protein_topology(topology)
+    inside = set(indices.tolist())
+    for residue in topology.residues():
+        where = f"chain {residue.chain.id}, residue {residue.name} {residue.id}{residue.insertionCode.strip()}"
+        atoms = list(residue.atoms())
+        if atoms[0].index not in inside:
+            raise InputError(f"{where}: is not part of a protein; `ai2bmd prepare` removes such molecules")
+        if not any(atom.element is app.element.hydrogen for atom in atoms):
+            raise InputError(f"{where}: has no hydrogens; add them with `ai2bmd prepare`")
+    for residue in app.ForceField(PROTEIN_FORCE_FIELD).getUnmatchedResidues(topology):
+        where = f"chain {residue.chain.id}, residue {residue.name} {residue.id}{residue.insertionCode.strip()}"
+        name = protein.residue_names[residue.index]
+        raise InputError(
+            f"{where}: its atoms fit no template of amber19/ff19SB (taken as {name}); atoms are missing or too many, "
+            "or a chain end is in a form the force field lacks: run `ai2bmd prepare` on the file, with --caps acetyl "
+            "for a chain end"
+        )
+
+
+def write_prepared(prepared: PreparedStructure, path: str | Path) -> None:
+    """Write PATH (PDB) and the changes beside it as JSON."""
+    path = Path(path)
+    with path.open("w", encoding="utf-8") as file:
+        app.PDBFile.writeFile(prepared.topology, prepared.positions_A * unit.angstrom, file, keepIds=True)
+    write_changes(prepared.changes, path.with_suffix(".json"))
