@@ -1,0 +1,62 @@
+"""Environment and correction of one structure, put together: what the calculator and the run both start from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import openmm
+import torch
+from jaxtyping import Int64
+from openmm import app
+
+from ai2bmd.correction import Correction, Coupling, model_correction
+from ai2bmd.environment import FORCE_FIELD, Solvent, build_environment, partial_charges
+from ai2bmd.protein import protein_topology
+from ai2bmd.shipped import default_model_path
+from potentials.model_file import ModelCard, load_model
+
+
+@dataclass(frozen=True, eq=False)
+class CorrectedSystem:
+    """E(R) = E_env(R) + C(R) of one structure; `correction` and `card` are None with coupling off."""
+
+    topology: app.Topology
+    system: openmm.System
+    protein: Int64[np.ndarray, " protein_atoms"]
+    correction: Correction | None
+    card: ModelCard | None
+
+
+def corrected_system(
+    topology: app.Topology,
+    *,
+    solvent: Solvent,
+    coupling: Coupling | Literal["off"],
+    model: Path | str | None,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+) -> CorrectedSystem:
+    """Build the environment and load the model for a prepared structure.
+
+    Args:
+        topology: with all hydrogens.
+        solvent: gas or gbn2.
+        coupling: units, whole, or off for the force field alone.
+        model: model file; None takes the one that comes with the package.
+        device: torch device of the model.
+        dtype: float type of the model.
+
+    Raises:
+        InputError: the structure has no template in the force field, or a choice is unknown.
+        FragmentationError: the protein cannot be cut.
+        PotentialError: the model file is unusable or belongs to another force field.
+    """
+    protein, atoms = protein_topology(topology)
+    system = build_environment(topology, solvent=solvent)
+    if coupling == "off":
+        return CorrectedSystem(topology, system, atoms, None, None)
+    loaded = load_model(model if model is not None else default_model_path(), force_field=FORCE_FIELD)
+    charges = partial_charges(system)[atoms]
+    correction = model_correction(protein, loaded, charges=charges, coupling=coupling, device=device, dtype=dtype)
+    return CorrectedSystem(topology, system, atoms, correction, loaded.card)

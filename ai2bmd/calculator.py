@@ -1,0 +1,127 @@
+"""The ASE calculator: energy and forces of a prepared protein, for ASE's optimisers, dynamics and vibrations."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import ase
+import numpy as np
+import torch
+from ase.calculators.calculator import Calculator, all_changes
+
+from ai2bmd.assembly import corrected_system
+from ai2bmd.correction import DEFAULT_COUPLING, Coupling
+from ai2bmd.device import Device, torch_device
+from ai2bmd.environment import ForceFieldEnergy, Solvent
+from ai2bmd.errors import InputError
+from ai2bmd.structure import read_prepared
+
+_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+class AI2BMDCalculator(Calculator):
+    """E(R) = E_env(R) + C(R) of one protein.
+
+    `results` holds energy (eV), forces (atoms, 3) in eV/A, energy_environment, energy_correction (eV) and
+    fragment_energies (fragments,) in eV.
+    """
+
+    implemented_properties: ClassVar[list[str]] = [
+        "energy",
+        "forces",
+        "energy_environment",
+        "energy_correction",
+        "fragment_energies",
+    ]
+
+    def __init__(
+        self,
+        prepared: Path | str,
+        *,
+        solvent: Solvent = "gas",
+        coupling: Coupling = DEFAULT_COUPLING,
+        model: Path | str | None = None,
+        device: Device = "auto",
+        dtype: str = "float32",
+    ) -> None:
+        """Read a prepared structure and set up environment and model.
+
+        Args:
+            prepared: PDB file from `ai2bmd prepare`.
+            solvent: gas or gbn2 (implicit water).
+            coupling: units or whole, see the README.
+            model: model file; None takes the one that comes with the package.
+            device: auto, cpu or cuda.
+            dtype: float32 or float64, of the model.
+
+        Raises:
+            InputError, FragmentationError, PotentialError: the structure, a choice or the model is unusable.
+        """
+        super().__init__()
+        if dtype not in _DTYPES:
+            raise InputError(f"dtype: expected float32 or float64, got {dtype!r}")
+        if coupling not in ("units", "whole"):
+            raise InputError(f"coupling: expected units or whole, got {coupling!r}")
+        structure = read_prepared(prepared)
+        built = corrected_system(
+            structure.topology,
+            solvent=solvent,
+            coupling=coupling,
+            model=model,
+            device=torch_device(device),
+            dtype=_DTYPES[dtype],
+        )
+        assert built.correction is not None  # the coupling is not off
+        self.correction, self.card = built.correction, built.card
+        self._protein, self._environment = built.protein, ForceFieldEnergy(built.system)
+        self._labels = [
+            f"chain {atom.residue.chain.id}, residue {atom.residue.name} {atom.residue.id}, atom {atom.name}"
+            for atom in structure.topology.atoms()
+        ]
+        numbers = [atom.element.atomic_number for atom in structure.topology.atoms()]
+        self._numbers = np.array(numbers)
+        self._start = structure.positions_A.copy()
+
+    @property
+    def prepared_atoms(self) -> ase.Atoms:
+        """The prepared structure as ASE atoms, with this calculator attached."""
+        return ase.Atoms(self._numbers, self._start, calculator=self)
+
+    def calculate(
+        self,
+        atoms: ase.Atoms | None = None,
+        properties: list[str] | None = None,
+        system_changes: list[str] = all_changes,
+    ) -> None:
+        """Compute all results; ASE calls this when positions have changed.
+
+        Raises:
+            InputError: the atoms are not those of the prepared structure.
+        """
+        super().calculate(atoms, properties or ["energy"], system_changes)
+        self._check(self.atoms)
+        positions = self.atoms.get_positions()
+        environment, forces = self._environment(positions)
+        correction = self.correction.evaluate(positions[self._protein])
+        forces[self._protein] += correction.forces
+        self.results = {
+            "energy": environment + correction.energy,
+            "forces": forces,
+            "energy_environment": environment,
+            "energy_correction": correction.energy,
+            "fragment_energies": correction.fragment_energies,
+        }
+
+    def _check(self, atoms: ase.Atoms) -> None:
+        if len(atoms) != len(self._numbers):
+            raise InputError(
+                f"atoms: expected the {len(self._numbers)} atoms of the prepared structure, got {len(atoms)}; "
+                "start from `calculator.prepared_atoms`"
+            )
+        different = np.flatnonzero(atoms.numbers != self._numbers)
+        if len(different):
+            first = different[0]
+            raise InputError(
+                f"atoms: number {first} is {atoms.symbols[first]}, but the prepared structure has "
+                f"{ase.data.chemical_symbols[self._numbers[first]]} there ({self._labels[first]}); "
+                "keep the order of the prepared file or start from `calculator.prepared_atoms`"
+            )

@@ -1,0 +1,142 @@
+"""The ab initio correction C(R) of a protein and its forces, in either coupling (section 2 of the design).
+
+`units`: C = sum_k s_k Delta(u_k(R)) over capped fragments. `whole`: C = Delta(R) on the graph of the whole protein.
+A full model V takes the place of Delta with the force field's own energy of the same molecules subtracted.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+
+from ai2bmd.environment import ForceFieldEnergy
+from ai2bmd.errors import InputError
+from ai2bmd.fragment_potential import FragmentPotential, ViSNetPotential
+from ai2bmd.fragment_system import fragment_charges, fragment_system
+from fragmentation.caps import PlanTensors, expand
+from fragmentation.combine import combine
+from fragmentation.plan import FragmentPlan, plan_fragments
+from fragmentation.topology import ProteinTopology
+from potentials.model_file import LoadedModel
+
+Coupling = Literal["units", "whole"]
+DEFAULT_COUPLING: Coupling = "whole"
+ForceFieldTerm = Callable[[np.ndarray], tuple[float, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class CorrectionResult:
+    """Value of the correction at one geometry."""
+
+    energy: float
+    """eV."""
+    forces: Float[np.ndarray, "atoms 3"]
+    """eV/A, on the protein's real atoms: the exact gradient, caps included."""
+    fragment_energies: Float64[np.ndarray, " fragments"]
+    """eV, of each fragment before signs; of the one protein in `whole`."""
+
+
+class Correction:
+    """C(R): positions of the protein's atoms in, energy and forces out."""
+
+    def __init__(
+        self,
+        plan: FragmentPlan,
+        potential: FragmentPotential,
+        *,
+        force_field: ForceFieldTerm | None = None,
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Put a potential to work on the fragments of a plan.
+
+        Args:
+            plan: the fragments; one that holds the whole protein for `whole`.
+            potential: Delta, or V together with `force_field`.
+            force_field: signed sum of the fragments' force field energies and its forces, subtracted from V.
+            device: where positions are expanded.
+            dtype: float type of the positions.
+        """
+        self.plan = plan
+        self._tensors = PlanTensors.of(plan, device=device or "cpu", dtype=dtype)
+        self._signs = self._tensors.coefficients[self._tensors.fragment_index].to(dtype)[:, None]
+        self._potential, self._force_field = potential, force_field
+        self._device, self._dtype = device, dtype
+
+    def evaluate(self, positions: Float[np.ndarray, "atoms 3"]) -> CorrectionResult:
+        """Energy and forces at positions in Angstrom; the input is left as it is."""
+        real = torch.tensor(positions, dtype=self._dtype, device=self._device, requires_grad=True)
+        expanded = expand(self._tensors, real)
+        energies, gradients = self._potential(expanded.detach())
+        energy = combine(self._tensors, energies).item()
+        gradients = gradients * self._signs
+        if self._force_field is not None:
+            classical, classical_forces = self._force_field(expanded.detach().cpu().numpy())
+            energy -= classical
+            gradients = gradients + torch.from_numpy(classical_forces).to(gradients)
+        (gradient,) = torch.autograd.grad(expanded, real, gradients)
+        return CorrectionResult(energy, -gradient.cpu().numpy(), energies.cpu().numpy())
+
+
+def model_correction(
+    topology: ProteinTopology,
+    model: LoadedModel,
+    *,
+    charges: Float64[np.ndarray, " atoms"],
+    coupling: Coupling,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+) -> Correction:
+    """The correction that a ViSNet gives a protein.
+
+    Args:
+        topology: the protein.
+        model: a correction model, or a full model (then in `units`).
+        charges: the force field's partial charge (e) of each protein atom.
+        coupling: units or whole.
+        device: torch device.
+        dtype: float type of the network.
+
+    Raises:
+        InputError: unknown coupling, or a full model with `whole`.
+        FragmentationError: the protein cannot be cut.
+    """
+    if coupling not in ("units", "whole"):
+        raise InputError(f"coupling: expected units or whole, got {coupling!r}")
+    full = model.card.kind == "full"
+    if full and coupling == "whole":
+        raise InputError("a full model can be coupled through units only; use --coupling units or a correction model")
+    plan = plan_fragments(topology) if coupling == "units" else whole_plan(topology)
+    potential = ViSNetPotential(
+        model.model,
+        atomic_numbers=torch.from_numpy(plan.atomic_numbers),
+        fragment_index=torch.from_numpy(plan.fragment_index),
+        charges=fragment_charges(plan) if coupling == "units" else charges,
+        device=device,
+        dtype=dtype,
+    )
+    classical = ForceFieldEnergy(fragment_system(plan, scale=plan.coefficients)) if full else None
+    return Correction(plan, potential, force_field=classical, device=device, dtype=dtype)
+
+
+def whole_plan(topology: ProteinTopology) -> FragmentPlan:
+    """The protein as a single fragment without caps."""
+    atoms = len(topology.atomic_numbers)
+    return FragmentPlan(
+        labels=("protein",),
+        kinds=("protein",),
+        types=("protein",),
+        coefficients=np.ones(1),
+        fragment_index=np.zeros(atoms, dtype=np.int64),
+        atomic_numbers=topology.atomic_numbers,
+        source=np.arange(atoms),
+        toward=np.full(atoms, -1),
+        bond_length_A=np.zeros(atoms),
+        template_residue_index=topology.residue_index,
+        template_residue_names=topology.residue_names,
+        template_atom_names=topology.atom_names,
+        bonds=topology.bonds,
+    )

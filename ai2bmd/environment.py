@@ -1,0 +1,62 @@
+"""The environment: the classical energy of the whole system as an OpenMM System (section 2 of the design)."""
+
+from typing import Literal
+
+import numpy as np
+import openmm
+from jaxtyping import Float, Float64
+from openmm import app, unit
+
+from ai2bmd.errors import InputError
+
+FORCE_FIELD = "amber19/ff19SB"
+Solvent = Literal["gas", "gbn2"]
+_FILES = {"gas": ("amber19/protein.ff19SB.xml",), "gbn2": ("amber19/protein.ff19SB.xml", "implicit/gbn2.xml")}
+
+EV_PER_KJ_MOL = 1.0 / 96.48533212331002
+"""CODATA 2018: 1 eV = 96.485 kJ/mol."""
+EV_A_PER_KJ_MOL_NM = EV_PER_KJ_MOL / 10.0
+
+
+def build_environment(topology: app.Topology, *, solvent: Solvent) -> openmm.System:
+    """A System of amber19/ff19SB in the gas phase or in implicit solvent (GBn2; Nguyen et al., JCTC 9, 2020, 2013).
+
+    No cutoff, no constraints, no removal of the centre of mass' motion.
+
+    Raises:
+        InputError: unknown solvent, or a residue without template.
+    """
+    if solvent not in _FILES:
+        raise InputError(f"solvent: expected gas or gbn2, got {solvent!r}")
+    try:
+        return app.ForceField(*_FILES[solvent]).createSystem(
+            topology, nonbondedMethod=app.NoCutoff, constraints=None, rigidWater=False, removeCMMotion=False
+        )
+    except ValueError as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{FORCE_FIELD} does not describe this structure: {reason} Run `ai2bmd prepare` on it"
+        ) from error
+
+
+def partial_charges(system: openmm.System) -> Float64[np.ndarray, " atoms"]:
+    """Charge (e) of every atom."""
+    force = next(force for force in system.getForces() if isinstance(force, openmm.NonbondedForce))
+    parameters = (force.getParticleParameters(atom)[0] for atom in range(force.getNumParticles()))
+    return np.array([charge.value_in_unit(unit.elementary_charge) for charge in parameters])
+
+
+class ForceFieldEnergy:
+    """Energy and forces of a System, in double precision, where no integrator is at work."""
+
+    def __init__(self, system: openmm.System) -> None:
+        platform = openmm.Platform.getPlatformByName("Reference")
+        self._context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+
+    def __call__(self, positions: Float[np.ndarray, "atoms 3"]) -> tuple[float, Float64[np.ndarray, "atoms 3"]]:
+        """Energy (eV) and forces (eV/A) at positions in Angstrom."""
+        self._context.setPositions(np.asarray(positions, dtype=np.float64) / 10.0)
+        state = self._context.getState(energy=True, forces=True)
+        energy = state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
+        forces = state.getForces(asNumpy=True).value_in_unit(unit.kilojoule_per_mole / unit.nanometer)
+        return energy * EV_PER_KJ_MOL, forces * EV_A_PER_KJ_MOL_NM

@@ -1,0 +1,78 @@
+"""Potentials evaluated on a batch of molecules: positions of all atoms in, one energy per molecule and gradients out.
+
+`ViSNetPotential` evaluates all molecules at once; `ASEPotential` lets any ASE calculator compute them one by one.
+"""
+
+from collections.abc import Callable
+
+import ase
+import numpy as np
+import torch
+from ase.calculators.calculator import Calculator
+from jaxtyping import Float, Float64, Int64
+from torch import Tensor
+
+from potentials.neighbours import NeighbourList
+from potentials.visnet import ViSNet
+
+FragmentPotential = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""(fragment_atoms, 3) positions in A -> (fragments,) energies in eV, float64, and their gradients in eV/A."""
+
+
+class ViSNetPotential:
+    """A ViSNet on molecules whose composition never changes."""
+
+    def __init__(
+        self,
+        model: ViSNet,
+        *,
+        atomic_numbers: Int64[Tensor, " fragment_atoms"],
+        fragment_index: Int64[Tensor, " fragment_atoms"],
+        charges: Float64[np.ndarray, " fragment_atoms"],
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self._model = model.to(device, dtype).requires_grad_(False)
+        self._atomic_numbers, self._fragment_index = atomic_numbers.to(device), fragment_index.to(device)
+        self._charges = torch.from_numpy(charges).to(device, dtype)
+        self._index = fragment_index.cpu().numpy()
+        self._n_fragments = int(self._index[-1]) + 1
+        self._neighbours = NeighbourList(model.config.cutoff_A)
+
+    def __call__(self, positions: Float[Tensor, "fragment_atoms 3"]) -> tuple[Tensor, Tensor]:
+        """Energies and gradients, see `FragmentPotential`."""
+        moving = positions.detach().requires_grad_()
+        edges = self._neighbours.update(moving.detach().cpu().numpy(), self._index).to(positions.device)
+        energies = self._model(
+            self._atomic_numbers, moving, self._fragment_index, self._charges, edges, self._n_fragments
+        )
+        (gradients,) = torch.autograd.grad(energies.sum(), moving)
+        return energies.detach(), gradients
+
+
+class ASEPotential:
+    """Any ASE calculator on every molecule in turn: quantum chemistry, or a force field for checks."""
+
+    def __init__(
+        self,
+        calculator: Callable[[int], Calculator],
+        *,
+        atomic_numbers: Int64[np.ndarray, " fragment_atoms"],
+        fragment_index: Int64[np.ndarray, " fragment_atoms"],
+    ) -> None:
+        """`calculator(fragment)` gives the calculator of each molecule."""
+        self._bounds = np.searchsorted(fragment_index, np.arange(fragment_index[-1] + 2))
+        self._molecules = [
+            ase.Atoms(atomic_numbers[begin:end], np.zeros((end - begin, 3)), calculator=calculator(fragment))
+            for fragment, (begin, end) in enumerate(zip(self._bounds[:-1], self._bounds[1:], strict=True))
+        ]
+
+    def __call__(self, positions: Float[Tensor, "fragment_atoms 3"]) -> tuple[Tensor, Tensor]:
+        """Energies and gradients, see `FragmentPotential`."""
+        array = positions.detach().cpu().numpy().astype(np.float64)
+        energies, gradients = np.empty(len(self._molecules)), np.empty_like(array)
+        for fragment, atoms in enumerate(self._molecules):
+            place = slice(self._bounds[fragment], self._bounds[fragment + 1])
+            atoms.set_positions(array[place])
+            energies[fragment], gradients[place] = atoms.get_potential_energy(), -atoms.get_forces()
+        return torch.from_numpy(energies).to(positions.device), torch.from_numpy(gradients).to(positions)
