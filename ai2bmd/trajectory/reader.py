@@ -1,0 +1,70 @@
+"""Reading a trajectory back, in the units of this project."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from ai2bmd.trajectory.layout import (
+    FORCE,
+    KJ_MOL_PER_EV,
+    OBSERVABLES,
+    POSITION,
+    SPECIES,
+    STEP,
+    TIME,
+    VELOCITY,
+    Parameters,
+    dataset,
+    parameters,
+)
+from ai2bmd.trajectory.recovery import check_complete
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """All frames, or every `stride`-th, of a run."""
+
+    step: Int64[np.ndarray, " frames"]
+    time_ps: Float64[np.ndarray, " frames"]
+    atomic_numbers: Int64[np.ndarray, " atoms"]
+    positions_A: Float32[np.ndarray, "frames atoms 3"]
+    velocities_A_per_ps: Float32[np.ndarray, "frames atoms 3"] | None
+    forces_eV_per_A: Float32[np.ndarray, "frames atoms 3"] | None
+    energy_environment: Float64[np.ndarray, " frames"]
+    """eV."""
+    energy_correction: Float64[np.ndarray, " frames"]
+    """eV."""
+    kinetic_energy: Float64[np.ndarray, " frames"]
+    """eV."""
+    temperature: Float64[np.ndarray, " frames"]
+    """K."""
+    parameters: Parameters
+    """Settings, version, seed, hashes: as the run wrote them."""
+
+
+def read_trajectory(path: Path, *, stride: int = 1) -> Trajectory:
+    """Read a trajectory.
+
+    Raises:
+        InputError: it is missing, cut off, or not a trajectory of this program.
+    """
+    check_complete(path)
+    with h5py.File(path, "r") as hdf5:
+        every = slice(None, None, stride)
+        velocity, force = (
+            dataset(hdf5, f"{element.path}/value")[every] if element.path in hdf5 else None
+            for element in (VELOCITY, FORCE)
+        )
+        return Trajectory(
+            step=dataset(hdf5, STEP)[every],
+            time_ps=dataset(hdf5, TIME)[every],
+            atomic_numbers=dataset(hdf5, SPECIES)[:].astype(np.int64),
+            positions_A=dataset(hdf5, f"{POSITION.path}/value")[every],
+            velocities_A_per_ps=velocity,
+            forces_eV_per_A=None if force is None else force / np.float32(KJ_MOL_PER_EV),
+            parameters=parameters(hdf5),
+            **{name: dataset(hdf5, f"{element.path}/value")[every] for name, element in OBSERVABLES.items()},
+        )
