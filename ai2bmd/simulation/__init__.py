@@ -1,0 +1,1 @@
+"""Runs: settings, run directory, the loop and its guard, checkpoints."""

@@ -1,0 +1,117 @@
+"""Checkpoints: the state of the integrator, with all that tells whether it belongs to the run that asks for it.
+
+The file is one line of JSON, then OpenMM's bytes. It is replaced as a whole, so that there is always a complete one.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import openmm
+
+from ai2bmd.errors import InputError
+from ai2bmd.simulation.settings import RunSettings
+
+_FORMAT = "ai2bmd checkpoint 1"
+_FREE_TO_CHANGE = ("time", "device", "model", "checkpoint_every")
+_CONTENTS = {
+    "structure": "the prepared structure (prepared.pdb)",
+    "model": "the model's weights",
+    "openmm": "the OpenMM version",
+    "platform": "the OpenMM platform (--device)",
+}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What must be the same for a run to go on from a checkpoint. Hashes are SHA-256."""
+
+    structure: str
+    model: str
+    openmm: str
+    platform: str
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run stands."""
+
+    identity: Identity
+    step: int
+    log_bytes: int
+    """Length of log.csv at this step."""
+    state: bytes
+    """Of OpenMM."""
+
+
+def identify(structure: Path, settings: RunSettings, *, model_sha256: str | None, platform: str) -> Identity:
+    """The identity of a run."""
+    kept = {key: value for key, value in settings.as_text().items() if key not in _FREE_TO_CHANGE}
+    digest = hashlib.sha256(structure.read_bytes()).hexdigest()
+    return Identity(digest, model_sha256 or "none", openmm.Platform.getOpenMMVersion(), platform, kept)
+
+
+def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Replace the checkpoint; the old one stays if the disk is full.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    head = {
+        "format": _FORMAT,
+        "step": checkpoint.step,
+        "log_bytes": checkpoint.log_bytes,
+        "sha256": hashlib.sha256(checkpoint.state).hexdigest(),
+        "identity": asdict(checkpoint.identity),
+    }
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        with temporary.open("wb") as file:
+            file.write(json.dumps(head).encode() + b"\n" + checkpoint.state)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        InputError: it is damaged, or not one.
+    """
+    line, _, state = path.read_bytes().partition(b"\n")
+    try:
+        head = json.loads(line)
+        whole = head["format"] == _FORMAT and head["sha256"] == hashlib.sha256(state).hexdigest()
+        found = Checkpoint(Identity(**head["identity"]), int(head["step"]), int(head["log_bytes"]), state)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged or no checkpoint of this program; start the run anew") from error
+    if not whole:
+        raise InputError(f"{path} is damaged: its content does not have the SHA-256 it names; start the run anew")
+    return found
+
+
+def check_identity(checkpoint: Checkpoint, expected: Identity, *, path: Path) -> None:
+    """Make sure that a checkpoint belongs to the run.
+
+    Raises:
+        InputError: it belongs to another system; the text names the first thing that differs.
+    """
+    found = checkpoint.identity
+    for name, content in _CONTENTS.items():
+        if getattr(found, name) != getattr(expected, name):
+            detail = (
+                "" if name in ("structure", "model") else f" ({getattr(found, name)}, now {getattr(expected, name)})"
+            )
+            raise InputError(f"{path} belongs to another system: {content} differs{detail}")
+    for key in sorted(found.settings | expected.settings):
+        old, new = found.settings.get(key), expected.settings.get(key)
+        if old != new:
+            raise InputError(f"{path} belongs to another run: {key} was {old}, and settings.yaml now says {new}")

@@ -1,0 +1,34 @@
+"""The end of a run: the report, where things are, how to go on; the exit status."""
+
+from collections.abc import Callable
+
+from ai2bmd.simulation.driver import Outcome
+from ai2bmd.simulation.run_directory import RunDirectory
+
+FINISHED, GUARDED, INTERRUPTED = 0, 3, 130
+
+
+def end_run(directory: RunDirectory, outcome: Outcome, *, say: Callable[[str], None]) -> int:
+    """Say how the run ended and write its report; an interrupted one ends at once, without.
+
+    Returns:
+        Exit status.
+    """
+    path = directory.path
+    if outcome.ending == "interrupted":
+        say(f"Interrupted at step {outcome.step}; everything is saved. Continue with: ai2bmd resume {path}")
+        return INTERRUPTED
+    if outcome.ending == "guarded":
+        say(f"Stopped by the guard: {outcome.problem}.")
+        say(f"The geometry is in {directory.guard}; the run is saved up to step {outcome.step}.")
+        say("Try a shorter --timestep, or look at the structure there.")
+    if directory.checkpoint.is_file():
+        from ai2bmd.analysis.report import write_report
+
+        report = write_report(path)
+        say(f"Trajectory: {directory.trajectory}")
+        say(f"Report: {report}")
+    if outcome.ending == "guarded":
+        return GUARDED
+    say(f"Finished: {outcome.step} steps, {outcome.ns_per_day:.3g} ns/day")
+    return FINISHED

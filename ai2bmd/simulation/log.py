@@ -1,0 +1,78 @@
+"""log.csv: energies, temperature and speed, one row for each frame of the trajectory."""
+
+import os
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from ai2bmd.engine import EngineState
+
+COLUMNS = (
+    "step",
+    "time_ps",
+    "energy_environment_eV",
+    "energy_correction_eV",
+    "potential_energy_eV",
+    "kinetic_energy_eV",
+    "total_energy_eV",
+    "temperature_K",
+    "max_force_eV_per_A",
+    "ns_per_day",
+)
+
+
+class RunLog:
+    """The log open for appending; rows reach the disk at `commit`."""
+
+    def __init__(self, path: Path, *, keep_bytes: int | None = None) -> None:
+        """Make a log, or continue one after its first `keep_bytes` bytes.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        self._pending = b""
+        self._file = path.open("xb" if keep_bytes is None else "r+b", buffering=0)
+        if keep_bytes is None:
+            self._pending = (",".join(COLUMNS) + "\n").encode()
+            self.size = 0
+        else:
+            self.size = min(keep_bytes, os.fstat(self._file.fileno()).st_size)
+            self._file.truncate(self.size)
+
+    def append(self, state: EngineState, *, ns_per_day: float) -> None:
+        """Add a row."""
+        potential, kinetic = state.potential_energy, state.kinetic_energy
+        energies = (state.energy_environment, state.energy_correction, potential, kinetic, potential + kinetic)
+        force = float(np.linalg.norm(state.forces_eV_per_A, axis=1).max())
+        row = [f"{state.step}", f"{state.time_ps:.10g}", *(f"{energy:.8f}" for energy in energies)]
+        row += [f"{state.temperature_K:.4f}", f"{force:.6f}", f"{ns_per_day:.4g}"]
+        self._pending += (",".join(row) + "\n").encode()
+
+    def commit(self) -> None:
+        """Bring all rows to the disk, or none.
+
+        Raises:
+            OSError: it is full.
+        """
+        try:
+            self._file.seek(self.size)
+            rest = memoryview(self._pending)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._file.truncate(self.size)
+            raise
+        self.size += len(self._pending)
+        self._pending = b""
+
+    def close(self) -> None:
+        """Close; what was not committed is dropped."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

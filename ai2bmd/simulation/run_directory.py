@@ -1,0 +1,117 @@
+"""The directory of a run: what lies in it under which name, made new and never written over."""
+
+import fcntl
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ai2bmd.errors import InputError
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Paths of a run's files."""
+
+    path: Path
+
+    @property
+    def prepared(self) -> Path:
+        """The structure the run started from; prepared.json beside it says what preparation changed."""
+        return self.path / "prepared.pdb"
+
+    @property
+    def settings(self) -> Path:
+        """All settings."""
+        return self.path / "settings.yaml"
+
+    @property
+    def trajectory(self) -> Path:
+        """H5MD."""
+        return self.path / "trajectory.h5"
+
+    @property
+    def trajectory_alias(self) -> Path:
+        """A link to the trajectory: MDAnalysis tells formats by the end of the name."""
+        return self.path / "trajectory.h5md"
+
+    @property
+    def log(self) -> Path:
+        """Energies and temperature, one row a frame."""
+        return self.path / "log.csv"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where to continue."""
+        return self.path / "checkpoint"
+
+    @property
+    def guard(self) -> Path:
+        """The geometry at which the guard stopped the run."""
+        return self.path / "guard.pdb"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from continuing the same run meanwhile.
+
+        Raises:
+            InputError: another one is at it.
+        """
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            raise InputError(f"{self.path} is in use by another ai2bmd process; wait for it to end") from error
+        finally:
+            os.close(descriptor)
+
+
+def check_new(path: Path) -> None:
+    """Make sure that a run directory can be made.
+
+    Raises:
+        InputError: there is something of this name.
+    """
+    if path.exists():
+        raise InputError(
+            f"{path} exists and runs never overwrite; choose another -o, or continue it with `ai2bmd resume {path}`"
+        )
+
+
+def create_run_directory(output: Path | None, *, name: str) -> RunDirectory:
+    """Make a run directory: the one asked for, or the first free one of runs/NAME, runs/NAME-2, runs/NAME-3 ...
+
+    Raises:
+        InputError: the one asked for exists.
+    """
+    if output is not None:
+        check_new(output)
+        output.mkdir(parents=True)
+        return RunDirectory(output)
+    for number in itertools.count(1):
+        path = Path("runs") / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir(parents=True)
+            return RunDirectory(path)
+        except FileExistsError:
+            continue
+    raise AssertionError  # count never ends
+
+
+def existing_run_directory(path: Path) -> RunDirectory:
+    """The directory of a run that can be continued.
+
+    Raises:
+        InputError: it is not one.
+    """
+    directory = RunDirectory(path)
+    if not path.is_dir():
+        raise InputError(f"{path} is not a directory; give the run directory")
+    needed = (directory.prepared, directory.settings, directory.trajectory, directory.log, directory.checkpoint)
+    for file in needed:
+        if not file.is_file():
+            raise InputError(f"{path} is not a run that can be resumed: {file.name} is missing; start it anew")
+    return directory
