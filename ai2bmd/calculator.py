@@ -7,6 +7,7 @@ import ase
 import numpy as np
 import torch
 from ase.calculators.calculator import Calculator, all_changes
+from ase.data import chemical_symbols
 
 from ai2bmd.assembly import corrected_system
 from ai2bmd.correction import DEFAULT_COUPLING, Coupling
@@ -98,6 +99,7 @@ class AI2BMDCalculator(Calculator):
             InputError: the atoms are not those of the prepared structure.
         """
         super().calculate(atoms, properties or ["energy"], system_changes)
+        assert self.atoms is not None  # just set
         self._check(self.atoms)
         positions = self.atoms.get_positions()
         environment, forces = self._environment(positions)
@@ -122,6 +124,6 @@ class AI2BMDCalculator(Calculator):
             first = different[0]
             raise InputError(
                 f"atoms: number {first} is {atoms.symbols[first]}, but the prepared structure has "
-                f"{ase.data.chemical_symbols[self._numbers[first]]} there ({self._labels[first]}); "
+                f"{chemical_symbols[self._numbers[first]]} there ({self._labels[first]}); "
                 "keep the order of the prepared file or start from `calculator.prepared_atoms`"
             )

@@ -1,5 +1,7 @@
 """The environment: the classical energy of the whole system as an OpenMM System (section 2 of the design)."""
 
+# pyright: reportAttributeAccessIssue=false
+# (OpenMM makes its units when it is imported)
 from typing import Literal
 
 import numpy as np
@@ -28,15 +30,16 @@ def build_environment(topology: app.Topology, *, solvent: Solvent) -> openmm.Sys
     """
     if solvent not in _FILES:
         raise InputError(f"solvent: expected gas or gbn2, got {solvent!r}")
-    try:
-        return app.ForceField(*_FILES[solvent]).createSystem(
-            topology, nonbondedMethod=app.NoCutoff, constraints=None, rigidWater=False, removeCMMotion=False
-        )
-    except ValueError as error:
-        reason = str(error).splitlines()[0]
+    force_field = app.ForceField(*_FILES[solvent])
+    for residue in force_field.getUnmatchedResidues(topology):
+        number = f"{residue.id}{residue.insertionCode.strip()}"
         raise InputError(
-            f"{FORCE_FIELD} does not describe this structure: {reason} Run `ai2bmd prepare` on it"
-        ) from error
+            f"chain {residue.chain.id}, residue {residue.name} {number}: its atoms fit no template of {FORCE_FIELD}; "
+            "run `ai2bmd prepare` on the structure"
+        )
+    return force_field.createSystem(
+        topology, nonbondedMethod=app.NoCutoff, constraints=None, rigidWater=False, removeCMMotion=False
+    )
 
 
 def partial_charges(system: openmm.System) -> Float64[np.ndarray, " atoms"]:
@@ -56,7 +59,12 @@ class ForceFieldEnergy:
     def __call__(self, positions: Float[np.ndarray, "atoms 3"]) -> tuple[float, Float64[np.ndarray, "atoms 3"]]:
         """Energy (eV) and forces (eV/A) at positions in Angstrom."""
         self._context.setPositions(np.asarray(positions, dtype=np.float64) / 10.0)
-        state = self._context.getState(energy=True, forces=True)
-        energy = state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
-        forces = state.getForces(asNumpy=True).value_in_unit(unit.kilojoule_per_mole / unit.nanometer)
-        return energy * EV_PER_KJ_MOL, forces * EV_A_PER_KJ_MOL_NM
+        return energy_and_forces(self._context)
+
+
+def energy_and_forces(context: openmm.Context) -> tuple[float, Float64[np.ndarray, "atoms 3"]]:
+    """Energy (eV) and forces (eV/A) of a context at its positions."""
+    state = context.getState(energy=True, forces=True)
+    energy = state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
+    forces = state.getForces(asNumpy=True).value_in_unit(unit.kilojoule_per_mole / unit.nanometer)
+    return energy * EV_PER_KJ_MOL, forces * EV_A_PER_KJ_MOL_NM

@@ -3,6 +3,7 @@
 `ViSNetPotential` evaluates all molecules at once; `ASEPotential` lets any ASE calculator compute them one by one.
 """
 
+import copy
 from collections.abc import Callable
 
 import ase
@@ -32,7 +33,7 @@ class ViSNetPotential:
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        self._model = model.to(device, dtype).requires_grad_(False)
+        self._model = copy.deepcopy(model).to(device, dtype).requires_grad_(False)
         self._atomic_numbers, self._fragment_index = atomic_numbers.to(device), fragment_index.to(device)
         self._charges = torch.from_numpy(charges).to(device, dtype)
         self._index = fragment_index.cpu().numpy()

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from openmm import app, unit
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -32,3 +34,10 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("no folder ../shared with reference data")
     return folder
+
+
+@pytest.fixture(scope="session")
+def chignolin(examples) -> tuple[app.Topology, np.ndarray]:
+    """Topology and positions (A) of the prepared example."""
+    pdb = app.PDBFile(str(examples / "chignolin.pdb"))
+    return pdb.topology, pdb.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
