@@ -1,7 +1,6 @@
 """`ai2bmd train CONFIG`: train a ViSNet potential as a settings file says; continues with --resume."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -18,13 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train; 0 when finished, 130 when stopped by a signal. With torchrun, each process runs this."""
-    # torch reads this at its first allocation: 2 MB pages spare the page faults that take a third of a step
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    from ai2bmd.process import prepare_process
     from potentials.training.config import read_config
     from potentials.training.distributed import joined_processes
     from potentials.training.loop import CHECKPOINT, train
     from potentials.training.preparation import prepare_data
 
+    prepare_process()
     config = read_config(arguments.config)
     output = arguments.output or Path("runs") / f"train-{arguments.config.stem}"
     folder = arguments.data or arguments.config.parent

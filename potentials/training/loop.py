@@ -70,7 +70,7 @@ def train(
         resume: continue from the checkpoint in `output`.
     """
     torch.set_num_threads(config.threads)
-    torch.set_flush_denormal(True)  # gradients faded by the cutoff are subnormal and slow matrix products twofold
+    torch.set_float32_matmul_precision(config.matmul_precision)
     state = initial_state(config, data, folder=folder, device=processes.device)
     if resume:
         load_checkpoint(output / CHECKPOINT, state, config)
