@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run; 0 finished, 2 unusable input, 3 stopped by the guard, 130 interrupted."""
+    from ai2bmd.device import torch_device
     from ai2bmd.simulation.ending import end_run
     from ai2bmd.simulation.launch import start_run
     from ai2bmd.simulation.run_directory import check_new
@@ -54,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = make_settings(values | given, where=str(arguments.config or "command line"))
     if arguments.output is not None:
         check_new(arguments.output)
+    torch_device(settings.device)  # told before the structure is prepared, which takes a while
     prepared = load_or_prepare(arguments.file)
     name = arguments.file.name.split(".")[0]
     directory, outcome = start_run(prepared, settings, output=arguments.output, name=name, say=_say)

@@ -1,0 +1,74 @@
+"""Settings: units, misspelt keys, values that cannot be, and the echo that reads back."""
+
+from pathlib import Path
+
+import pytest
+
+from ai2bmd.errors import InputError
+from ai2bmd.simulation.settings import RunSettings, make_settings, read_settings, write_settings
+
+
+def test_units_are_converted():
+    settings = make_settings(
+        {"time": "0.5 ns", "timestep": "2fs", "temperature": 310, "friction": "2/ps"}, where="test"
+    )
+    assert (settings.time_ps, settings.timestep_fs, settings.temperature_K, settings.friction_per_ps) == (
+        500,
+        2,
+        310,
+        2,
+    )
+    assert settings.last_step == 250_000
+    assert make_settings({"time": "100fs", "timestep": "0.001ps"}, where="test").last_step == 100
+
+
+@pytest.mark.parametrize(
+    "key, near", [("temprature", "temperature"), ("save-every", "save_every"), ("solvant", "solvent"), (3, "known are")]
+)
+def test_a_misspelt_key_is_refused_with_the_nearest_known_one(key, near):
+    with pytest.raises(InputError, match=f"run.yaml: unknown setting '{key}'; .*{near}"):
+        make_settings({key: 1}, where="run.yaml")
+
+
+@pytest.mark.parametrize(
+    "key, value, reason",
+    [
+        ("time", "10", "expected a number and a unit like 1ps"),
+        ("time", "10 parsec", "a number and a unit"),
+        ("time", "-1ps", "greater than 0"),
+        ("time", "0.1fs", "less than one timestep"),
+        ("timestep", True, "a number and a unit"),
+        ("temperature", "warm", "a number and a unit like 1K"),
+        ("temperature", ".nan", "a number and a unit"),
+        ("solvent", "water", "'gas' or 'gbn2'"),
+        ("coupling", "half", "'units', 'whole' or 'off'"),
+        ("seed", -1, "greater than or equal to 0"),
+        ("save_every", 0, "greater than or equal to 1"),
+        ("save_every", "often", "valid integer"),
+    ],
+)
+def test_values_that_cannot_be_are_refused(key, value, reason):
+    with pytest.raises(InputError, match=f"run.yaml: {key}: .*{reason}"):
+        make_settings({key: value}, where="run.yaml")
+
+
+def test_the_echo_is_complete_and_reads_back(tmp_path: Path):
+    settings = make_settings({"time": "0.3ps", "timestep": "0.5fs", "save_forces": True, "seed": 4}, where="test")
+    write_settings(settings, tmp_path / "settings.yaml", comment="test")
+    values = read_settings(tmp_path / "settings.yaml")
+    assert len(values) == len(RunSettings.model_fields)
+    assert values["time"] == "0.3 ps"
+    assert make_settings(values, where="again") == settings
+
+
+def test_files_that_are_no_settings(tmp_path: Path):
+    with pytest.raises(InputError, match="does not exist"):
+        read_settings(tmp_path / "none.yaml")
+    (tmp_path / "list.yaml").write_text("- 1\n")
+    with pytest.raises(InputError, match="expected lines like"):
+        read_settings(tmp_path / "list.yaml")
+    (tmp_path / "broken.yaml").write_text("a: [1\n")
+    with pytest.raises(InputError, match="cannot be read as YAML"):
+        read_settings(tmp_path / "broken.yaml")
+    (tmp_path / "empty.yaml").write_text("")
+    assert read_settings(tmp_path / "empty.yaml") == {}
