@@ -1,11 +1,15 @@
 """Protein molecular dynamics at ab initio accuracy."""
 
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 try:
     __version__ = version("ai2bmd")
 except PackageNotFoundError:  # a checkout that was never installed
     __version__ = "0+unknown"
+
+if TYPE_CHECKING:
+    from ai2bmd.calculator import AI2BMDCalculator
 
 __all__ = ["AI2BMDCalculator", "__version__"]
 

@@ -4,8 +4,8 @@ Rows are contiguous in memory and the graph is sorted by target, so each loop st
 in the first-level cache, where gather and scatter operations would move whole (edges, components, channels) arrays.
 Each kernel exists twice, serial and over target atoms in parallel; both add in the same order.
 
-Symbols: i target atom, j source atom, e edge, m component of a spherical tensor, c channel. `row[e]` names the row of an
-edge array that belongs to e: e itself, or the reverse edge where a sum runs over the edges that leave an atom.
+Symbols: i target atom, j source atom, e edge, m component of a spherical tensor, c channel. `row[e]` names the row of
+an edge array that belongs to e: e itself, or the reverse edge where a sum runs over the edges that leave an atom.
 """
 
 # pyright: reportMissingTypeStubs=false
@@ -101,7 +101,8 @@ class Kernel:
         if threads == 1:
             self._serial(*arrays)
         else:
-            numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+            most = numba.config.NUMBA_NUM_THREADS  # pyright: ignore[reportPrivateImportUsage, reportAttributeAccessIssue]
+            numba.set_num_threads(min(threads, most))
             self._parallel(*arrays)
 
 

@@ -11,7 +11,7 @@ import numba
 import numpy as np
 import torch
 from jaxtyping import Int
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 LARGE_MOLECULE = 1500  # atoms; above this a k-d tree finds pairs faster than comparing all
@@ -85,7 +85,7 @@ def _target_and_reverse(source, first_edge, target, reverse):  # pragma: no cove
 
 def _tree_pairs(positions: np.ndarray, cutoff_A: float) -> tuple[np.ndarray, np.ndarray]:
     """(source, first_edge) of one large molecule."""
-    pairs = cKDTree(positions).query_pairs(cutoff_A, output_type="ndarray")
+    pairs = KDTree(positions).query_pairs(cutoff_A, output_type="ndarray")
     own = np.arange(len(positions))
     target = np.concatenate([pairs[:, 0], pairs[:, 1], own])
     source = np.concatenate([pairs[:, 1], pairs[:, 0], own])

@@ -100,10 +100,9 @@ def check_chirality(residues: Sequence[ResidueRecord]) -> None:
         InputError: a D-amino acid.
     """
     for residue in residues:
-        corners = [residue.position(name) for name in ("N", "CA", "C", "CB")]
-        if any(corner is None for corner in corners):
+        n, ca, c, cb = (residue.position(name) for name in ("N", "CA", "C", "CB"))
+        if n is None or ca is None or c is None or cb is None:
             continue
-        n, ca, c, cb = corners
         if np.dot(np.cross(n - ca, c - ca), cb - ca) < 0:
             raise InputError(
                 f"{residue.where}, atom CA: has the configuration of a D-amino acid, which this version does not "

@@ -31,7 +31,8 @@ class ViSNetConfig:
             raise PotentialError(f"lmax: expected 1 or 2, got {self.lmax}")
         if self.hidden_channels < 2 or self.hidden_channels % self.num_heads or self.hidden_channels % 2:
             raise PotentialError(
-                f"hidden_channels: expected an even multiple of num_heads ({self.num_heads}), got {self.hidden_channels}"
+                f"hidden_channels: expected an even multiple of num_heads ({self.num_heads}), "
+                f"got {self.hidden_channels}"
             )
         if self.num_layers < 1:
             raise PotentialError(f"num_layers: expected at least 1, got {self.num_layers}")

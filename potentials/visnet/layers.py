@@ -1,7 +1,7 @@
 """One round of vector-scalar interactive message passing.
 
-Symbols (Wang et al. 2024, section 'ViSNet'): x scalar and vec vector features of atoms, f features of edges, d spherical
-harmonics of edges, q k v query, key and value. Edges run from source j to target i.
+Symbols (Wang et al. 2024, section 'ViSNet'): x scalar and vec vector features of atoms, f features of edges,
+d spherical harmonics of edges, q k v query, key and value. Edges run from source j to target i.
 
 Two identities make a layer cheaper without changing a number. Projections of vec act on channels only, so they are
 applied to atoms, not to edges. And the vector rejections of the edge update, w - (w.d) d with d.d = lmax at both ends,
@@ -45,8 +45,8 @@ class MessageLayer(nn.Module):
         self.message_filter = blocks(2, channels)
         self.vector_gate = blocks(1 if is_first else 2, channels)
         self.output = blocks(1 if is_first else 3, channels)
+        self.edge_filter = blocks(1, channels) if self.updates_edges else None
         if not is_first:
-            self.edge_filter = blocks(1, channels) if self.updates_edges else None
             self.vector_mix = blocks(5 if self.updates_edges else 3, channels, bias=False)
 
     def forward(
@@ -69,7 +69,9 @@ class MessageLayer(nn.Module):
         if vec is None:
             return x + update, outer_sum(gate, d, edges), f
         x, vec, product = self._with_vectors(x, vec, d, gate, update, edges)
-        return x, vec, f if product is None else f + silu(self.edge_filter(f)) * product
+        if product is None or self.edge_filter is None:
+            return x, vec, f
+        return x, vec, f + silu(self.edge_filter(f)) * product
 
     def _with_vectors(
         self, x: Tensor, vec: Tensor, d: Tensor, gate: Tensor, update: Tensor, edges: Edges

@@ -27,7 +27,11 @@ def _molecule(atoms: int = 14) -> tuple[Tensor, Tensor, Tensor]:
     generator = np.random.default_rng(8)
     grid = np.stack(np.meshgrid(*[np.arange(3.0)] * 3), axis=-1).reshape(-1, 3)[:atoms] * 1.5
     positions = torch.tensor(grid + generator.normal(scale=0.15, size=grid.shape))
-    return torch.tensor(generator.choice([1, 6, 7, 8], size=atoms)), positions, torch.tensor(generator.normal(size=atoms))
+    return (
+        torch.tensor(generator.choice([1, 6, 7, 8], size=atoms)),
+        positions,
+        torch.tensor(generator.normal(size=atoms)),
+    )
 
 
 def _evaluate(model: ViSNet, numbers: Tensor, positions: Tensor, charges: Tensor, index: Tensor | None = None):
