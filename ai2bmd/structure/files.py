@@ -48,7 +48,7 @@ def read_prepared(path: str | Path) -> PreparedStructure:
     beside = path.with_suffix(".json")
     return PreparedStructure(
         file.topology,
-        np.array(file.getPositions(asNumpy=True) / unit.angstrom  # pyright: ignore[reportOptionalOperand], dtype=np.float64),
+        np.array(file.getPositions(asNumpy=True) / unit.angstrom, dtype=np.float64),  # pyright: ignore[reportOptionalOperand]
         read_changes(beside) if beside.is_file() else (),
     )
 
