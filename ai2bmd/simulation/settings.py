@@ -63,6 +63,11 @@ class RunSettings(pydantic.BaseModel):
             value, _UNITS[next(unit for key, unit in _QUANTITIES.items() if name.startswith(f"{key}_"))]
         )
 
+    @pydantic.field_validator("coupling", mode="before")
+    @classmethod
+    def _off(cls, value: Any) -> Any:
+        return "off" if value is False else value  # YAML 1.1 reads a bare `off` as false
+
     @pydantic.model_validator(mode="after")
     def _at_least_one_step(self) -> "RunSettings":
         if self.last_step < 1:

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from openmm import app
+from openmm import app, unit
 
 from ai2bmd.engine import EngineState
 from ai2bmd.simulation.guard import Guard, Limits
@@ -65,7 +65,9 @@ def test_a_run_that_breaks_stops_at_its_last_good_frame(tmp_path, start):
     assert trajectory.step[-1] == outcome.step
     models = app.PDBFile(str(tmp_path / "broken" / "guard.pdb"))
     assert models.getNumFrames() == 2
-    good = np.array(models.getPositions(asNumpy=True, frame=0)._value) * 10
+    positions = models.getPositions(asNumpy=True, frame=0)
+    assert positions is not None
+    good = np.array(positions / unit.angstrom)
     np.testing.assert_allclose(good, trajectory.positions_A[-1], atol=6e-4)
 
 

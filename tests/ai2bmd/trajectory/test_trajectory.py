@@ -11,6 +11,7 @@ import pytest
 
 from ai2bmd.errors import InputError
 from ai2bmd.trajectory.journal import JournaledFile, journal_path
+from ai2bmd.trajectory.layout import dataset
 from ai2bmd.trajectory.reader import Trajectory, read_trajectory
 from ai2bmd.trajectory.recovery import recover_trajectory
 from ai2bmd.trajectory.writer import Frame, TrajectoryWriter, append_trajectory, create_trajectory
@@ -20,8 +21,8 @@ FRAMES = 150
 
 
 def _frame(number: int) -> Frame:
-    vectors = np.random.default_rng(number).normal(size=(3, ATOMS, 3))
-    return Frame(10 * number, 0.01 * number, *vectors, -5.0, 0.5 * number, 2.0, 300.0)
+    positions, velocities, forces = np.random.default_rng(number).normal(size=(3, ATOMS, 3))
+    return Frame(10 * number, 0.01 * number, positions, velocities, forces, -5.0, 0.5 * number, 2.0, 300.0)
 
 
 def _create(path: Path) -> TrajectoryWriter:
@@ -43,6 +44,7 @@ def test_what_is_read_is_what_was_written(tmp_path):
     read = _write(tmp_path / "a.h5", 3)
     np.testing.assert_array_equal(read.step, [0, 10, 20])
     np.testing.assert_allclose(read.positions_A[2], _frame(2).positions_A, rtol=1e-6)
+    assert read.forces_eV_per_A is not None
     np.testing.assert_allclose(read.forces_eV_per_A[1], _frame(1).forces_eV_per_A, rtol=1e-5)
     np.testing.assert_array_equal(read.energy_correction, [0.0, 0.5, 1.0])
     assert read.parameters == {"seed": 7}
@@ -57,6 +59,8 @@ def test_mdanalysis_opens_it_with_no_help(tmp_path, examples):
         read = _write(tmp_path / "trajectory.h5", 3)
         universe = MDAnalysis.Universe(str(examples / "chignolin.pdb"), str(tmp_path / "trajectory.h5"), format="H5MD")
         assert len(universe.trajectory) == 3
+        assert read.velocities_A_per_ps is not None
+        assert read.forces_eV_per_A is not None
         for number, step in enumerate(universe.trajectory):
             np.testing.assert_array_equal(step.positions, read.positions_A[number])
             np.testing.assert_allclose(step.velocities, read.velocities_A_per_ps[number], rtol=1e-6)
@@ -69,15 +73,17 @@ def test_mdanalysis_opens_it_with_no_help(tmp_path, examples):
 
 def test_units_and_version_of_h5md(tmp_path):
     _write(tmp_path / "a.h5", 1)
+    units = {
+        "particles/protein/position/value": "Angstrom",
+        "particles/protein/position/time": "ps",
+        "particles/protein/velocity/value": "Angstrom ps-1",
+        "particles/protein/force/value": "kJ mol-1 Angstrom-1",
+        "observables/energy_environment/value": "eV",
+    }
     with h5py.File(tmp_path / "a.h5") as file:
-        assert list(file["h5md"].attrs["version"]) == [1, 1]
-        particles = file["particles/protein"]
-        assert particles["position/value"].attrs["unit"] == "Angstrom"
-        assert particles["position/time"].attrs["unit"] == "ps"
-        assert particles["velocity/value"].attrs["unit"] == "Angstrom ps-1"
-        assert particles["force/value"].attrs["unit"] == "kJ mol-1 Angstrom-1"
-        assert file["observables/energy_environment/value"].attrs["unit"] == "eV"
-        assert particles["force/step"] == particles["position/step"]
+        np.testing.assert_array_equal(file["h5md"].attrs["version"], [1, 1])
+        assert {path: dataset(file, path).attrs["unit"] for path in units} == units
+        assert dataset(file, "particles/protein/force/step") == dataset(file, "particles/protein/position/step")
 
 
 @pytest.mark.parametrize("cut", [1, 3_000, 30_000, 200_000, 600_000])
@@ -93,6 +99,7 @@ def test_a_trajectory_cut_off_is_told_and_recovered(tmp_path, cut):
     with append_trajectory(path) as writer:
         writer.append(_frame(frames))
         writer.commit()
+    assert read.forces_eV_per_A is not None
     np.testing.assert_array_equal(read_trajectory(path).forces_eV_per_A, read.forces_eV_per_A[: frames + 1])
 
 
