@@ -92,6 +92,7 @@ def advance(session: Session, interruption: Interruption) -> Outcome:
     settings, engine = session.settings, session.engine
     state = engine.state()
     with (
+        np.errstate(over="ignore", invalid="ignore"),  # the guard has the word, and names the atoms
         full_disk_told(session.directory.path),
         Progress(first_step=state.step, last_step=settings.last_step, timestep_fs=settings.timestep_fs) as progress,
     ):

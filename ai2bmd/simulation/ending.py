@@ -20,15 +20,13 @@ def end_run(directory: RunDirectory, outcome: Outcome, *, say: Callable[[str], N
         return INTERRUPTED
     if outcome.ending == "guarded":
         say(f"Stopped by the guard: {outcome.problem}.")
-        say(f"The geometry is in {directory.guard}; the run is saved up to step {outcome.step}.")
-        say("Try a shorter --timestep, or look at the structure there.")
-    if directory.checkpoint.is_file():
+        say(f"The geometry is in {directory.guard}; try a shorter --timestep, or look at the structure there.")
+    if directory.checkpoint.is_file():  # else the guard stopped before the first frame
         from ai2bmd.analysis.report import write_report
 
         report = write_report(path)
         say(f"Trajectory: {directory.trajectory}")
         say(f"Report: {report}")
-    if outcome.ending == "guarded":
-        return GUARDED
-    say(f"Finished: {outcome.step} steps, {outcome.ns_per_day:.3g} ns/day")
-    return FINISHED
+    word = "Finished" if outcome.ending == "finished" else "Saved"
+    say(f"{word}: {outcome.step} steps, {outcome.ns_per_day:.3g} ns/day")
+    return FINISHED if outcome.ending == "finished" else GUARDED
