@@ -56,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output is not None:
         check_new(arguments.output)
     torch_device(settings.device)  # told before the structure is prepared, which takes a while
+    _say(f"Reading and preparing {arguments.file} ...")
     prepared = load_or_prepare(arguments.file)
     name = arguments.file.name.split(".")[0]
     directory, outcome = start_run(prepared, settings, output=arguments.output, name=name, say=_say)
