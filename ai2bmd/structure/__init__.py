@@ -2,5 +2,14 @@
 
 from ai2bmd.structure.changes import Change, change_table
 from ai2bmd.structure.files import PreparedStructure, read_prepared, write_prepared
+from ai2bmd.structure.preparation import load_or_prepare, prepare_structure
 
-__all__ = ["Change", "PreparedStructure", "change_table", "read_prepared", "write_prepared"]
+__all__ = [
+    "Change",
+    "PreparedStructure",
+    "change_table",
+    "load_or_prepare",
+    "prepare_structure",
+    "read_prepared",
+    "write_prepared",
+]

@@ -12,9 +12,9 @@ from ai2bmd.protein import protein_topology
 from ai2bmd.structure.changes import Change, read_changes, write_changes
 from ai2bmd.structure.checks import check_backbone, check_chirality, check_overlaps, group_residues
 from ai2bmd.structure.records import read_records
+from ai2bmd.structure.selection import CAPS
 
 PROTEIN_FORCE_FIELD = "amber19/protein.ff19SB.xml"
-_CAPS = ("ACE", "NME", "NHE", "NH2")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ def read_prepared(path: str | Path) -> PreparedStructure:
     check_overlaps(records.atoms)
     file = (app.PDBxFile if records.mmcif else app.PDBFile)(str(path))
     check_ready(file.topology)
-    amino_acids = [residue for residue in residues if residue.name not in _CAPS]
+    amino_acids = [residue for residue in residues if residue.name not in CAPS]
     check_backbone(amino_acids)
     check_chirality(amino_acids)
     beside = path.with_suffix(".json")

@@ -1,0 +1,116 @@
+"""The way from a deposited file, a predicted model or a sequence to a structure ready for simulation."""
+
+import io
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+from openmm import Platform, app, unit
+from pdbfixer import PDBFixer
+
+from ai2bmd.errors import InputError
+from ai2bmd.structure.chains import Caps, add_disulfides, build_topology, close_ends, split_chains
+from ai2bmd.structure.changes import Change
+from ai2bmd.structure.checks import ResidueRecord, check_backbone, check_chirality, check_overlaps
+from ai2bmd.structure.files import PreparedStructure, check_ready, read_prepared
+from ai2bmd.structure.protonation import add_hydrogens
+from ai2bmd.structure.records import read_records
+from ai2bmd.structure.selection import CAPS, select_protein
+from ai2bmd.structure.sequence import Conformation, build_sequence
+
+
+def load_or_prepare(path: str | Path) -> PreparedStructure:
+    """A prepared structure as it is; any other protein file prepared with the defaults.
+
+    Raises:
+        InputError: the file cannot be used, see `prepare_structure`.
+    """
+    try:
+        return read_prepared(path)
+    except InputError:
+        return prepare_structure(path)
+
+
+def prepare_structure(
+    path: str | Path | None = None,
+    *,
+    sequence: str | None = None,
+    conformation: Conformation = "extended",
+    pH: float = 7.0,
+    caps: Caps = "charged",
+) -> PreparedStructure:
+    """Make a file or a sequence ready: complete atoms, hydrogens, protonation states, disulfides, chain ends.
+
+    Args:
+        path: PDB or mmCIF file; or
+        sequence: one-letter codes, built in the given conformation.
+        conformation: extended, helix or strand.
+        pH: decides protonation states.
+        caps: charged (NH3+, COO-) or acetyl (ACE, NME) chain ends. Ends at a break within a chain are always capped.
+
+    Raises:
+        InputError: the file is damaged or holds something that cannot be simulated; the text names residue and atom.
+    """
+    if (path is None) == (sequence is None):
+        raise InputError("give either a structure file or a sequence")
+    if not 0 <= pH <= 14:
+        raise InputError(f"pH: expected a number from 0 to 14, got {pH}")
+    ends = _ends(caps)
+    changes: list[Change] = []
+    residues = _residues_of_file(Path(path), changes) if path else build_sequence(sequence or "", conformation)
+    chains = close_ends(split_chains(residues), caps=ends, changes=changes)
+    topology, positions = _complete(*build_topology(chains), changes=changes, note=path is not None)
+    add_disulfides(topology, positions, changes)
+    topology, positions = add_hydrogens(topology, positions, pH=pH, changes=changes)
+    check_ready(topology)
+    return PreparedStructure(topology, np.array(positions.value_in_unit(unit.angstrom)), tuple(changes))
+
+
+def _ends(caps: Caps):
+    if caps not in get_args(Caps):
+        raise InputError(f"caps: expected {', '.join(get_args(Caps))}, got {caps!r}")
+    if caps == "neutral":
+        raise InputError(
+            "caps: amber19/ff19SB describes charged chain ends and caps only, not neutral NH2 and COOH; "
+            "use --caps acetyl for uncharged ends"
+        )
+    return caps
+
+
+def _residues_of_file(path: Path, changes: list[Change]) -> tuple[ResidueRecord, ...]:
+    records = read_records(path)
+    if records.n_models > 1:
+        changes.append(Change("model", path.name, f"the first of {records.n_models} models is used"))
+    residues, left_out = select_protein(records.atoms)
+    changes += left_out
+    amino_acids = [residue for residue in residues if residue.name not in CAPS]
+    check_overlaps([atom for residue in residues for atom in residue.atoms])
+    check_backbone(amino_acids)
+    check_chirality(amino_acids)
+    hydrogens = sum(atom.element in ("H", "D") for residue in residues for atom in residue.atoms)
+    if hydrogens:
+        changes.append(Change("hydrogens", path.name, f"{hydrogens} of the file are replaced by newly placed ones"))
+    return residues
+
+
+def _complete(
+    topology: app.Topology, positions: unit.Quantity, *, changes: list[Change], note: bool
+) -> tuple[app.Topology, unit.Quantity]:
+    """Add missing heavy atoms with PDBFixer."""
+    fixer = PDBFixer(pdbfile=io.StringIO("ATOM      1  N   ALA A   1       0.000   0.000   0.000\n"))
+    fixer.platform = Platform.getPlatformByName("CPU")
+    fixer.topology, fixer.positions, fixer.missingResidues = topology, positions, {}
+    fixer.findMissingAtoms()
+    for residue, atoms in fixer.missingAtoms.items():
+        if note:
+            names = ", ".join(atom.name for atom in atoms)
+            changes.append(Change("added", _where(residue), f"missing atom{'s' * (len(atoms) > 1)} {names}"))
+    for residue, names in fixer.missingTerminals.items():
+        if note:
+            changes.append(Change("added", _where(residue), f"end of the chain: {', '.join(names)}"))
+    fixer.addMissingAtoms(seed=1)
+    return fixer.topology, fixer.positions
+
+
+def _where(residue: app.topology.Residue) -> str:
+    return f"chain {residue.chain.id}, residue {residue.name} {residue.id}{residue.insertionCode.strip()}"

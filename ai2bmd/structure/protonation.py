@@ -1,0 +1,116 @@
+"""Which hydrogens a protein carries: protonation states from predicted pKa, hydrogens placed by OpenMM's Modeller."""
+
+import io
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import propka.run
+from openmm import Platform, app, unit
+
+from ai2bmd.structure.changes import Change
+
+_TITRATED = {"ASP": ("ASH", "ASP"), "GLU": ("GLH", "GLU"), "LYS": ("LYS", "LYN"), "HIS": ("HIP", None)}
+"""Protonated and deprotonated form; None: Modeller chooses the tautomer of neutral histidine by hydrogen bonds."""
+_NOT_AT_ENDS = ("ASH", "GLH", "LYN")
+_CHARGE = {"ASH": "neutral", "GLH": "neutral", "LYN": "neutral", "HIP": "charged"}
+_CHAIN_NAMES = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def add_hydrogens(
+    topology: app.Topology, positions: unit.Quantity, *, pH: float, changes: list[Change]
+) -> tuple[app.Topology, unit.Quantity]:
+    """Add all hydrogens to a protein of heavy atoms.
+
+    Args:
+        topology: complete heavy atoms, disulfides bonded.
+        positions: of its atoms.
+        pH: a residue is protonated if its pKa (PROPKA 3; Olsson et al., JCTC 7, 525, 2011) lies above.
+        changes: takes a line for every residue in an unusual state and for every histidine.
+    """
+    residues = list(topology.residues())
+    pka = _predicted_pka(topology, positions)
+    variants = [_variant(residue, pka.get(residue.index), pH=pH, changes=changes) for residue in residues]
+    modeller = app.Modeller(topology, positions)
+    platform = Platform.getPlatformByName("CPU")
+    chosen = modeller.addHydrogens(pH=7.0, variants=variants, platform=platform)  # pH: all but tautomers is in variants
+    for residue, variant in zip(residues, chosen, strict=True):
+        if residue.name == "HIS" and variant in ("HID", "HIE"):
+            hydrogen = {"HID": "delta", "HIE": "epsilon"}[variant]
+            changes.append(
+                Change("tautomer", _where(residue), f"neutral, hydrogen on N{hydrogen}{_told(pka, residue)}")
+            )
+    return modeller.topology, modeller.positions
+
+
+def _variant(residue: app.topology.Residue, pka: float | None, *, pH: float, changes: list[Change]) -> str | None:
+    if residue.name == "CYS":
+        return "CYX" if _in_disulfide(residue) else "CYS"
+    if residue.name not in _TITRATED:
+        return None
+    protonated, deprotonated = _TITRATED[residue.name]
+    if pka is None:  # the ends of a peptide may hide it from PROPKA; the usual state at pH 7
+        return deprotonated if residue.name != "LYS" else protonated
+    state = protonated if pka > pH else deprotonated
+    if state in _NOT_AT_ENDS and _at_end(residue):
+        usual = {"ASH": "ASP", "GLH": "GLU", "LYN": "LYS"}[state]
+        detail = f"{usual} kept charged (pKa {pka:.1f}): the force field has no {state} at a charged chain end"
+        changes.append(Change("protonation", _where(residue), detail))
+        return usual
+    if state in _CHARGE:
+        changes.append(Change("protonation", _where(residue), f"{state}, {_CHARGE[state]} (pKa {pka:.1f})"))
+    return state
+
+
+def _told(pka: dict[int, float], residue: app.topology.Residue) -> str:
+    return f" (pKa {pka[residue.index]:.1f})" if residue.index in pka else ""
+
+
+def _in_disulfide(residue: app.topology.Residue) -> bool:
+    return any(bond[0].name == bond[1].name == "SG" for bond in residue.external_bonds())
+
+
+def _at_end(residue: app.topology.Residue) -> bool:
+    """Whether it is the first or last of its chain, without a cap beyond."""
+    residues = list(residue.chain.residues())
+    return residue in (residues[0], residues[-1])
+
+
+def _where(residue: app.topology.Residue) -> str:
+    return f"chain {residue.chain.id}, residue {residue.name} {residue.id}{residue.insertionCode.strip()}"
+
+
+def _predicted_pka(topology: app.Topology, positions: unit.Quantity) -> dict[int, float]:
+    """pKa by residue index; residues are renamed for PROPKA so that every pair of chain and number is unique."""
+    logging.getLogger("propka").setLevel(logging.ERROR)
+    named: dict[tuple[str, int], int] = {}
+    lines: list[str] = []
+    coordinates = np.array(positions.value_in_unit(unit.angstrom))
+    for number, chain in enumerate(topology.chains()):
+        name = _CHAIN_NAMES[number % len(_CHAIN_NAMES)]
+        for offset, residue in enumerate(chain.residues()):
+            place = 1 + offset + 2000 * (number // len(_CHAIN_NAMES))
+            named[name, place] = residue.index
+            lines += _pdb_lines(residue, coordinates, chain=name, number=place, first=len(lines) + 1)
+        lines.append("TER\n")
+    molecule = propka.run.single("protein.pdb", ["--quiet"], io.StringIO("".join(lines)), write_pka=False)
+    groups = molecule.conformations["AVR"].groups
+    return {
+        named[group.atom.chain_id, group.atom.res_num]: float(group.pka_value)
+        for group in groups
+        if group.residue_type in _TITRATED and (group.atom.chain_id, group.atom.res_num) in named
+    }
+
+
+def _pdb_lines(
+    residue: app.topology.Residue, coordinates: np.ndarray, *, chain: str, number: int, first: int
+) -> Sequence[str]:
+    lines = []
+    for offset, atom in enumerate(residue.atoms()):
+        x, y, z = coordinates[atom.index]
+        symbol = atom.element.symbol
+        lines.append(
+            f"ATOM  {(first + offset) % 100000:5d}  {atom.name:<3s} {residue.name:>3s} {chain}{number:4d}    "
+            f"{x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00          {symbol:>2s}\n"
+        )
+    return lines
