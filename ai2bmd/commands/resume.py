@@ -13,9 +13,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Resume; 0 finished, 2 unusable input, 3 stopped by the guard, 130 interrupted."""
+    from ai2bmd.process import prepare_process
     from ai2bmd.simulation.ending import end_run
     from ai2bmd.simulation.launch import resume_run
 
+    prepare_process()
     directory, outcome = resume_run(arguments.directory, time=arguments.time, say=_say)
     return end_run(directory, outcome, say=_say)
 

@@ -42,12 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run; 0 finished, 2 unusable input, 3 stopped by the guard, 130 interrupted."""
     from ai2bmd.device import torch_device
+    from ai2bmd.process import prepare_process
     from ai2bmd.simulation.ending import end_run
     from ai2bmd.simulation.launch import start_run
     from ai2bmd.simulation.run_directory import check_new
     from ai2bmd.simulation.settings import make_settings, read_settings
     from ai2bmd.structure import load_or_prepare
 
+    prepare_process()
     given = {name: getattr(arguments, name) for name in _FLAGS if getattr(arguments, name) is not None}
     if "model" in given:
         given["model"] = str(Path(given["model"]).resolve())
