@@ -7,14 +7,12 @@ scripts/evaluate_model.py MODEL.safetensors --data FOLDER [--frames 40] [--clust
 import argparse
 import dataclasses
 import json
-import os
 from pathlib import Path
-
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 import numpy as np
 import torch
 
+from ai2bmd.process import prepare_process
 from potentials.model_file import LoadedModel, card_path, load_model, save_model
 from potentials.training.config import RecordSettings
 from potentials.training.dataset import Molecules, concatenate, load_clusters, load_proteins, load_units, select
@@ -70,6 +68,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="write OUTPUT.md and OUTPUT.json")
     parser.add_argument("--write-card", action="store_true", help="add the errors to the model card")
     arguments = parser.parse_args()
+    prepare_process()
     loaded = load_model(arguments.model, force_field=arguments.force_field)
     record = RecordSettings(frames_per_unit=arguments.frames, clusters=arguments.clusters)
     rows = held_out_rows(loaded, arguments.data, record) + protein_rows(loaded, arguments.data)
