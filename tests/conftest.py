@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from jaxtyping import install_import_hook
 from openmm import app, unit
 
 CHECKOUT = Path(__file__).parents[1]
 
 
 def pytest_configure() -> None:
-    """One thread a process: pytest-xdist uses the cores, and sums come out the same in every order of tests."""
+    """Check shapes and types in the numerical packages; one thread a process, for pytest-xdist uses the cores."""
+    install_import_hook(["fragmentation", "potentials"], "beartype.beartype")
     torch.set_num_threads(1)
 
 

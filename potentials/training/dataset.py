@@ -147,7 +147,7 @@ def load_proteins(path: Path | str) -> Molecules:
         return concatenate([_unit(name, _group(file, name), origin=name) for name in file])
 
 
-def _unit(name: str, data: dict[str, np.ndarray], origin: str = UNIT) -> Molecules:
+def _unit(name: str, data: dict[str, Any], origin: str = UNIT) -> Molecules:
     frames, atoms = data["positions"].shape[:2]
     return Molecules(
         atomic_numbers=np.tile(data["atomic_numbers"].astype(np.int64), frames),
@@ -167,7 +167,7 @@ def _unit(name: str, data: dict[str, np.ndarray], origin: str = UNIT) -> Molecul
     )
 
 
-def _group(file: Any, name: str) -> dict[str, np.ndarray]:
+def _group(file: Any, name: str) -> dict[str, Any]:
     group = file[name]
     return {"total_charge": group.attrs["total_charge"]} | {key: group[key][()] for key in group}
 

@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 import torch
 from ase import units
-from jaxtyping import Bool, Float32, Float64
+from jaxtyping import Bool, Float, Float64
 
 from potentials.training.batching import plain_set
 from potentials.training.dataset import UNIT, Molecules, Target, atoms_of
@@ -24,7 +24,7 @@ class Deviations:
     """Predicted less reference: energies in eV, forces in eV/A."""
 
     energies: Float64[np.ndarray, " molecules"]
-    forces: Float32[np.ndarray, "atoms 3"]
+    forces: Float[np.ndarray, "atoms 3"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,5 +119,5 @@ def _comparable(molecules: Molecules) -> np.ndarray:
     return (origin == UNIT) | (origin == np.array(molecules.label_names)[molecules.label])
 
 
-def _kcal(value_eV: float) -> float:
+def _kcal(value_eV: float | np.floating) -> float:
     return float(value_eV * KCAL_MOL_PER_EV)
