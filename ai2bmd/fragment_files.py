@@ -1,15 +1,12 @@
 """The fragments of a protein for people to look at: a table, extended XYZ, and a page with a 3D viewer."""
 
 import html
-import importlib.resources
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from string import Template
 
 import ase
 import ase.io
@@ -21,6 +18,7 @@ from openmm import app, unit
 
 from ai2bmd.fragment_system import fragment_charges
 from ai2bmd.protein import protein_topology
+from ai2bmd.viewer import fill_page, script_literal
 from fragmentation.caps import PlanTensors, expand
 from fragmentation.plan import FragmentPlan, plan_fragments
 
@@ -105,18 +103,16 @@ def write_extended_xyz(cut: CutProtein, path: Path) -> None:
 
 def write_page(cut: CutProtein, path: Path, *, title: str) -> None:
     """Write a page with the list of fragments beside a 3D view of the chosen one; it needs no network."""
-    assets = importlib.resources.files("ai2bmd") / "assets"
     pdb = io.StringIO()
     app.PDBFile.writeFile(cut.topology, unit.Quantity(cut.positions_A, unit.angstrom), pdb, keepIds=True)
     kinds = cut.plan.kinds
-    page = Template((assets / "fragments.html").read_text()).substitute(
-        title=html.escape(title),
-        summary=f"{kinds.count('unit')} units are added, {kinds.count('overlap')} overlaps subtracted.",
-        library=(assets / "3Dmol-min.js").read_text(),
-        protein=_script_literal(pdb.getvalue()),
-        fragments=_script_literal(_page_data(cut)),
-    )
-    path.write_text(page)
+    values = {
+        "title": html.escape(title),
+        "summary": f"{kinds.count('unit')} units are added, {kinds.count('overlap')} overlaps subtracted.",
+        "protein": script_literal(pdb.getvalue()),
+        "fragments": script_literal(_page_data(cut)),
+    }
+    path.write_text(fill_page("fragments.html", values), encoding="utf-8")
 
 
 def _page_data(cut: CutProtein) -> list[dict]:
@@ -137,8 +133,3 @@ def _page_data(cut: CutProtein) -> list[dict]:
         }
         for fragment, atoms in enumerate(cut.atoms())
     ]
-
-
-def _script_literal(data: object) -> str:
-    """JSON that cannot end the script element it stands in."""
-    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")

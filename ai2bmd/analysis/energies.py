@@ -1,0 +1,122 @@
+"""Energies, temperature and drift."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from ai2bmd.analysis.figures import BLUE, GREEN, GREY, INK, ORANGE, draw_course, plot, time_label
+from ai2bmd.analysis.load import Run
+from ai2bmd.analysis.sections import Fact, Section
+
+
+@dataclass(frozen=True, eq=False)
+class Energies:
+    """Energies (eV) and temperature (K) of each frame."""
+
+    environment: Float64[np.ndarray, " frames"]
+    correction: Float64[np.ndarray, " frames"]
+    total: Float64[np.ndarray, " frames"]
+    """Kinetic energy included."""
+    temperature_K: Float64[np.ndarray, " frames"]
+    drift_meV_per_atom_ps: float | None
+    """Slope of a straight line through the total energy; None below three frames."""
+    temperature_error_K: float
+    """Standard error of the mean temperature that a run of this length has by chance."""
+
+    @property
+    def mean_temperature_K(self) -> float:
+        """Over all frames."""
+        return float(self.temperature_K.mean())
+
+
+def analyse_energies(run: Run) -> Energies:
+    """Energies of a run."""
+    trajectory = run.trajectory
+    total = trajectory.energy_environment + trajectory.energy_correction + trajectory.kinetic_energy
+    atoms = len(trajectory.atomic_numbers)
+    return Energies(
+        environment=trajectory.energy_environment,
+        correction=trajectory.energy_correction,
+        total=total,
+        temperature_K=trajectory.temperature,
+        drift_meV_per_atom_ps=energy_drift(run.time_ps, total, atoms=atoms),
+        temperature_error_K=temperature_error(
+            run.settings.temperature_K,
+            atoms=atoms,
+            length_ps=float(run.time_ps[-1] - run.time_ps[0]),
+            memory_ps=0.5 / run.settings.friction_per_ps,
+        ),
+    )
+
+
+def energy_drift(
+    time_ps: Float64[np.ndarray, " frames"], total: Float64[np.ndarray, " frames"], *, atoms: int
+) -> float | None:
+    """Slope of the total energy (eV) in meV per atom and ps; None below three frames."""
+    if len(time_ps) < 3:
+        return None
+    return float(np.polyfit(time_ps - time_ps.mean(), total - total.mean(), 1)[0]) * 1000.0 / atoms
+
+
+def temperature_error(target_K: float, *, atoms: int, length_ps: float, memory_ps: float) -> float:
+    """Standard error (K) of the mean of the kinetic temperature, sqrt(2 / 3N) T for one independent frame.
+
+    Kinetic energy under Langevin dynamics forgets in 1 / 2 friction, `memory_ps`.
+    """
+    independent = max(1.0, length_ps / (2.0 * memory_ps))
+    return target_K * float(np.sqrt(2.0 / (3 * atoms) / independent))
+
+
+def energy_facts(run: Run, energies: Energies) -> tuple[Fact, ...]:
+    """Mean temperature and drift."""
+    drift = energies.drift_meV_per_atom_ps
+    thermostat = run.settings.ensemble == "nvt"
+    return (
+        Fact(
+            "Mean temperature",
+            f"{energies.mean_temperature_K:.0f} K",
+            f"set: {run.settings.temperature_K:.0f} K" if thermostat else "constant energy",
+        ),
+        Fact(
+            "Energy drift",
+            "too few frames" if drift is None else f"{drift:+.2g}".replace("-", "\N{MINUS SIGN}"),
+            "meV per atom and ps" + (", with thermostat" if thermostat else ""),
+        ),
+    )
+
+
+def energy_sections(run: Run, energies: Energies) -> tuple[Section, ...]:
+    """Energies and temperature against time."""
+    time_ps = run.time_ps
+    with plot("Energies against time", x=time_label(time_ps), y="change since the first frame (eV)") as energy:
+        draw_course(energy.axes, time_ps, changes(energies.environment), color=BLUE, label="environment")
+        draw_course(energy.axes, time_ps, changes(energies.correction), color=ORANGE, label="correction")
+        draw_course(energy.axes, time_ps, changes(energies.total), color=INK, label="total, with kinetic")
+        energy.figure.legend(loc="outside upper center", ncols=3)
+    with plot("Temperature against time", x=time_label(time_ps), y="temperature (K)") as temperature:
+        draw_course(temperature.axes, time_ps, energies.temperature_K, color=GREEN, label="of the atoms")
+        if run.settings.ensemble == "nvt":
+            target = run.settings.temperature_K
+            temperature.axes.axhline(target, color=GREY, linestyle="--", linewidth=1.2, label="thermostat")
+        temperature.figure.legend(loc="outside upper center", ncols=2)
+    first = f"{energies.environment[0]:.2f} eV (environment) and {energies.correction[0]:.2f} eV (correction)"
+    one = run.settings.temperature_K * np.sqrt(2.0 / (3 * len(run.trajectory.atomic_numbers)))
+    return (
+        Section(
+            "Energies",
+            energy.html(),
+            f"First frame: {first}. Environment is the force field, solvent included; "
+            "correction is what the model adds.",
+        ),
+        Section(
+            "Temperature",
+            temperature.html(),
+            f"The temperature of {len(run.trajectory.atomic_numbers)} atoms fluctuates by about {one:.0f} K by nature.",
+        ),
+    )
+
+
+def changes(values: Float64[np.ndarray, " frames"]) -> Float64[np.ndarray, " frames"]:
+    """Values less the first."""
+    return values - values[0]

@@ -1,0 +1,117 @@
+"""How figures look, and how they get into the page: as SVG images inside it."""
+
+import base64
+import html
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, GREY, INK = "#2f6fb5", "#d9772b", "#3b8f6b", "#8c98a4", "#1d2733"
+MAX_POINTS = 2000
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",  # text stays text: small, sharp, and in the reader's font
+    "svg.hashsalt": "ai2bmd",  # the same run gives the same file
+    "font.family": ["DejaVu Sans", "sans-serif"],
+    "font.size": 11,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "grid.color": "#e7ebef",
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 10,
+    "lines.solid_capstyle": "round",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Plot:
+    """A figure being drawn: draw on `axes`, then take `html`."""
+
+    figure: Figure
+    axes: Axes
+    description: str
+
+    def html(self) -> str:
+        """The figure as an image element."""
+        with mpl.rc_context(_STYLE):
+            self.figure.draw_without_rendering()  # once more than saving does: the layout needs it to settle
+            svg = io.BytesIO()
+            self.figure.savefig(svg, format="svg", metadata={"Date": None})
+        data = base64.b64encode(svg.getvalue()).decode()
+        return f'<img alt="{html.escape(self.description)}" src="data:image/svg+xml;base64,{data}">'
+
+
+@contextmanager
+def plot(description: str, *, x: str, y: str, width_in: float = 6.4, height_in: float = 3.1) -> Iterator[Plot]:
+    """A figure with one pair of axes.
+
+    Args:
+        description: for readers who cannot see it.
+        x: label of the horizontal axis, with its unit.
+        y: label of the vertical one.
+        width_in: inches; 6.4 fills a column, 13.2 both.
+        height_in: inches.
+    """
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(width_in, height_in), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.subplots()
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
+        yield Plot(figure, axes, description)
+
+
+def draw_course(
+    axes: Axes,
+    time_ps: Float[np.ndarray, " frames"],
+    values: Float[np.ndarray, " frames"],
+    *,
+    color: str,
+    label: str | None = None,
+) -> None:
+    """Draw values against time: pale as they are, and strong their running mean once there are enough."""
+    scale, _ = time_unit(time_ps)
+    every = -(-len(values) // MAX_POINTS)
+    smooth = len(values) >= 50
+    marker = "o" if len(values) == 1 else None
+    axes.plot(
+        time_ps[::every] * scale,
+        values[::every],
+        color=color,
+        linewidth=0.9 if smooth else 1.6,
+        alpha=0.35 if smooth else 1.0,
+        marker=marker,
+        label=None if smooth else label,
+    )
+    if smooth:
+        window = max(5, len(values) // 40) | 1
+        kernel = np.full(window, 1.0 / window)
+        mean, at = np.convolve(values, kernel, mode="valid"), slice(window // 2, len(values) - window // 2)
+        axes.plot((time_ps[at] * scale)[::every], mean[::every], color=color, linewidth=2.0, label=label)
+
+
+def time_unit(time_ps: Float[np.ndarray, " frames"]) -> tuple[float, str]:
+    """Factor from ps, and name, of the unit of time that suits a time axis."""
+    if time_ps[-1] >= 5000.0:
+        return 1e-3, "ns"
+    return (1.0, "ps") if time_ps[-1] >= 1.0 else (1e3, "fs")
+
+
+def time_label(time_ps: Float[np.ndarray, " frames"]) -> str:
+    """Label of a time axis."""
+    return f"time ({time_unit(time_ps)[1]})"

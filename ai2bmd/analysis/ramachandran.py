@@ -1,0 +1,114 @@
+"""Backbone angles phi and psi of every residue in every frame, and the Ramachandran plot."""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float64, Int64
+
+from ai2bmd.analysis.figures import BLUE, GREEN, GREY, ORANGE, plot
+from ai2bmd.analysis.load import Run
+from ai2bmd.analysis.sections import Section, paragraph
+from fragmentation.topology import ProteinTopology
+
+_MAX_POINTS = 6000
+_KINDS = {"GLY": ("glycine", GREEN), "PRO": ("proline", ORANGE)}
+
+
+@dataclass(frozen=True, eq=False)
+class BackboneAngles:
+    """Angles in degrees, -180 to 180."""
+
+    residues: Int64[np.ndarray, " angles"]
+    """Residues that have both angles."""
+    phi: Float64[np.ndarray, "frames angles"]
+    psi: Float64[np.ndarray, "frames angles"]
+
+
+def analyse_backbone(run: Run) -> BackboneAngles:
+    """Backbone angles of a run."""
+    logging.getLogger("MDAnalysis.coordinates.AMBER").setLevel(logging.ERROR)  # warns of an absent netCDF4 at import
+    residues, quadruples = backbone_quadruples(run.protein)
+    phi = dihedrals(run.positions_A, quadruples[:, :4])
+    return BackboneAngles(residues, phi, dihedrals(run.positions_A, quadruples[:, 1:]))
+
+
+def backbone_quadruples(
+    protein: ProteinTopology,
+) -> tuple[Int64[np.ndarray, " angles"], Int64[np.ndarray, "angles 5"]]:
+    """Residues with a neighbour bonded on both sides, and their atoms C(i-1), N, CA, C, N(i+1)."""
+    residues, atoms = [], []
+    for residue in range(len(protein.residue_names)):
+        nitrogen, alpha, carbon = (protein.atom(residue, name) for name in ("N", "CA", "C"))
+        if nitrogen is None or alpha is None or carbon is None:
+            continue
+        before = _bonded(protein, nitrogen, "C", residue)
+        after = _bonded(protein, carbon, "N", residue)
+        if before is not None and after is not None:
+            residues.append(residue)
+            atoms.append((before, nitrogen, alpha, carbon, after))
+    return np.array(residues, dtype=np.int64), np.array(atoms, dtype=np.int64).reshape(-1, 5)
+
+
+def dihedrals(
+    positions_A: Float[np.ndarray, "frames atoms 3"], quadruples: Int64[np.ndarray, "angles 4"]
+) -> Float64[np.ndarray, "frames angles"]:
+    """Dihedral angles in degrees, IUPAC sign."""
+    from MDAnalysis.lib.distances import calc_dihedrals
+
+    result = np.empty((len(positions_A), len(quadruples)))
+    if len(quadruples):
+        for frame, positions in enumerate(positions_A):
+            result[frame] = np.degrees(calc_dihedrals(*(positions[column] for column in quadruples.T)))
+    return result
+
+
+def backbone_sections(run: Run, angles: BackboneAngles) -> tuple[Section, ...]:
+    """The Ramachandran plot."""
+    title = "Ramachandran plot"
+    if not len(angles.residues):
+        return (Section(title, paragraph("No residue has a neighbour on both sides.")),)
+    with plot("Ramachandran plot", x="\u03c6 (degrees)", y="\u03c8 (degrees)", height_in=4.9) as drawing:
+        axes = drawing.axes
+        _draw_background(axes)
+        names = np.array([run.protein.residue_names[residue] for residue in angles.residues])
+        every = -(-angles.phi.size // _MAX_POINTS)
+        for name, (label, color) in {"": ("other residues", BLUE), **_KINDS}.items():
+            chosen = ~np.isin(names, list(_KINDS)) if not name else names == name
+            if chosen.any():
+                phi, psi = angles.phi[::every, chosen].ravel(), angles.psi[::every, chosen].ravel()
+                axes.scatter(phi, psi, s=7, alpha=0.45, color=color, linewidths=0, label=label, rasterized=True)
+        axes.set(xlim=(-180, 180), ylim=(-180, 180), box_aspect=1)
+        axes.set_xticks(range(-180, 181, 60))
+        axes.set_yticks(range(-180, 181, 60))
+        axes.axhline(0, color=GREY, lw=0.6)
+        axes.axvline(0, color=GREY, lw=0.6)
+        legend = drawing.figure.legend(loc="outside right upper", markerscale=2.0)
+        for handle in legend.legend_handles:
+            if handle is not None:
+                handle.set_alpha(1.0)
+    note = (
+        f"Backbone angles of the {len(angles.residues)} residues with a neighbour on both sides, in all frames. "
+        "Shaded: where the residues of 500 known structures lie (reference data of MDAnalysis)."
+    )
+    return (Section(title, drawing.html(), note),)
+
+
+def _draw_background(axes) -> None:
+    from MDAnalysis.analysis.data.filenames import Rama_ref
+
+    grid = np.arange(-180, 180, 4)
+    axes.contourf(grid, grid, np.load(Rama_ref), levels=[1, 17, 15000], colors=["#edf1f5", "#dbe3eb"])
+    axes.grid(visible=False)
+
+
+def _bonded(protein: ProteinTopology, atom: int, name: str, residue: int) -> int | None:
+    """The neighbour of this name in another residue."""
+    return next(
+        (
+            other
+            for other in protein.neighbours[atom]
+            if protein.atom_names[other] == name and protein.residue_index[other] != residue
+        ),
+        None,
+    )

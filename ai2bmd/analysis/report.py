@@ -1,0 +1,96 @@
+"""The report of a run: every analysis in turn, laid out as one HTML file that needs no network.
+
+A further analysis is a module beside this one that gives sections; it is added to `_sections`.
+"""
+
+import html
+from pathlib import Path
+
+import numpy as np
+
+from ai2bmd import __version__
+from ai2bmd.analysis.energies import Energies, analyse_energies, energy_facts, energy_sections
+from ai2bmd.analysis.geometry import Geometry, analyse_geometry, geometry_facts, geometry_sections
+from ai2bmd.analysis.load import Run, load_run
+from ai2bmd.analysis.movie import Movie, make_movie, movie_section
+from ai2bmd.analysis.provenance import provenance_sections
+from ai2bmd.analysis.ramachandran import analyse_backbone, backbone_sections
+from ai2bmd.analysis.sections import Fact, Section
+from ai2bmd.analysis.verdict import Verdict, judge
+from ai2bmd.viewer import fill_page, script_literal
+
+
+def write_report(run_directory: Path) -> Path:
+    """Write report.html, and analysis.csv with the numbers of each frame, into a run directory.
+
+    Returns:
+        Path of the report.
+
+    Raises:
+        InputError: the directory is no run, or a file of it is damaged.
+    """
+    run = load_run(run_directory)
+    energies, geometry, movie = analyse_energies(run), analyse_geometry(run), make_movie(run)
+    values = {
+        "title": html.escape(run_directory.resolve().name),
+        "verdict": _verdict(judge(run, energies, geometry)),
+        "facts": "".join(fact.html() for fact in _facts(run, energies, geometry)),
+        "sections": "".join(section.html() for section in _sections(run, energies, geometry, movie)),
+        "movie": script_literal(movie.data()),
+        "footer": html.escape(f"ai2bmd {__version__}: numbers of each frame in analysis.csv, energies in log.csv"),
+    }
+    report = run_directory / "report.html"
+    _replace(report, fill_page("report.html", values))
+    _replace(run_directory / "analysis.csv", _numbers(run, geometry))
+    return report
+
+
+def _facts(run: Run, energies: Energies, geometry: Geometry) -> tuple[Fact, ...]:
+    length, speed = float(run.time_ps[-1]), run.speed_ns_per_day
+    residues, chains = len(run.residue_labels), len(set(run.protein.chain_ids))
+    every = f", every {run.stride}th read" if run.stride > 1 else ""
+    return (
+        Fact("Length", f"{length / 1000:g} ns" if length >= 1000 else f"{length:g} ps", f"{run.frames} frames{every}"),
+        Fact(
+            "Atoms",
+            f"{len(run.trajectory.atomic_numbers)}",
+            f"{residues} residues, {chains} chain{'s' * (chains > 1)}",
+        ),
+        *energy_facts(run, energies),
+        *geometry_facts(geometry),
+        Fact("Speed", "unknown" if speed is None else f"{speed:.3g} ns/day", f"device: {run.settings.device}"),
+    )
+
+
+def _sections(run: Run, energies: Energies, geometry: Geometry, movie: Movie) -> tuple[Section, ...]:
+    """In the order of the page, two to a row."""
+    backbone = backbone_sections(run, analyse_backbone(run))
+    return (
+        movie_section(run, movie),
+        *backbone,
+        *energy_sections(run, energies),
+        *geometry_sections(run, geometry),
+        *provenance_sections(run),
+    )
+
+
+def _verdict(verdict: Verdict) -> str:
+    text = " ".join(verdict.sentences)
+    return f'<p class="verdict"><b class="{verdict.grade}">{verdict.headline}</b> {html.escape(text)}</p>'
+
+
+def _numbers(run: Run, geometry: Geometry) -> str:
+    lines = ["step,time_ps,rmsd_A,radius_of_gyration_A"]
+    columns = run.trajectory.step, run.time_ps, geometry.rmsd_A, geometry.radius_of_gyration_A
+    lines += [
+        f"{step},{time:.10g},{rmsd:.5f},{radius:.5f}"
+        for step, time, rmsd, radius in zip(*map(np.asarray, columns), strict=True)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

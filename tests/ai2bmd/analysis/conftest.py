@@ -1,0 +1,72 @@
+"""Run directories made by hand: chignolin, shaken and turned."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from ai2bmd.simulation.settings import make_settings, write_settings
+from ai2bmd.trajectory.writer import Frame, create_trajectory
+
+CARD = {
+    "kind": "correction",
+    "level_of_theory": "PBE0+MBD <model>",
+    "force_field": "amber19/ff19SB",
+    "config": {"cutoff_A": 4.5},
+    "errors": {"unit_force_mae_kcal_mol_A": 1.75},
+    "sha256": "abc",
+}
+
+
+@pytest.fixture(scope="session")
+def make_run(examples, chignolin) -> Callable[..., Path]:
+    """Make a run directory of so many frames, 10 steps of 1 fs apart."""
+    topology, positions = chignolin
+
+    def make(path: Path, *, frames: int) -> Path:
+        path.mkdir()
+        shutil.copy(examples / "chignolin.pdb", path / "prepared.pdb")
+        write_settings(make_settings({"time": "0.29ps"}, where="test"), path / "settings.yaml", comment="test")
+        (path / "model.json").write_text(json.dumps(CARD))
+        random = np.random.default_rng(1)
+        numbers = np.array([atom.element.atomic_number for atom in topology.atoms()])
+        with (
+            create_trajectory(
+                path / "trajectory.h5", atomic_numbers=numbers, velocities=False, forces=False, parameters={"seed": 1}
+            ) as trajectory,
+            (path / "log.csv").open("w") as log,
+        ):
+            log.write("step,time_ps,ns_per_day\n")
+            for frame in range(frames):
+                turn = Rotation.from_rotvec(random.normal(size=3))
+                moved = turn.apply(positions + random.normal(scale=0.1, size=positions.shape)) + 5.0
+                trajectory.append(_frame(frame, moved, temperature=300.0 + random.normal(scale=10.0)))
+                log.write(f"{10 * frame},{0.01 * frame:.4g},{1.5 if frame else 0}\n")
+            trajectory.commit()
+        return path
+
+    return make
+
+
+def _frame(number: int, positions: np.ndarray, *, temperature: float) -> Frame:
+    return Frame(
+        step=10 * number,
+        time_ps=0.01 * number,
+        positions_A=positions,
+        velocities_A_per_ps=positions,
+        forces_eV_per_A=positions,
+        energy_environment=-10.0 + 0.01 * number,
+        energy_correction=-5.0,
+        kinetic_energy=6.0,
+        temperature=temperature,
+    )
+
+
+@pytest.fixture(scope="session")
+def run_directory(make_run, tmp_path_factory) -> Path:
+    """A run of 30 frames."""
+    return make_run(tmp_path_factory.mktemp("runs") / "shaken", frames=30)

@@ -1,0 +1,125 @@
+"""Analyses against cases known by hand, and against MDAnalysis."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from ai2bmd.analysis.energies import energy_drift, temperature_error
+from ai2bmd.analysis.geometry import analyse_geometry, mean_squares, radius_of_gyration
+from ai2bmd.analysis.load import load_run
+from ai2bmd.analysis.movie import chosen_frames
+from ai2bmd.analysis.ramachandran import analyse_backbone, backbone_quadruples, dihedrals
+from ai2bmd.analysis.superposition import superpose
+from ai2bmd.protein import protein_topology
+
+
+def _everything(positions):
+    return np.arange(positions.shape[-2])
+
+
+def test_a_turned_copy_has_no_rmsd_and_a_mirror_image_has_one(chignolin):
+    _, positions = chignolin
+    copies = np.stack([Rotation.from_rotvec([0.3 * k, 1.0, -2.0]).apply(positions) + k for k in range(3)])
+    rmsd, turned = superpose(copies, positions, atoms=_everything(positions))
+    assert rmsd.max() < 1e-6
+    assert np.abs(turned - positions).max() < 1e-4
+    assert superpose(-positions[None], positions, atoms=_everything(positions))[0][0] > 1.0
+
+
+def test_rmsd_of_one_displaced_atom():
+    """A cross of six atoms stretched by 0.1 along x: no rotation helps, two of six atoms are 0.1 away."""
+    cross = np.concatenate([np.eye(3), -np.eye(3)]) * 2.0
+    stretched = cross + 0.1 * np.sign(cross) * [1, 0, 0]
+    rmsd, _ = superpose(stretched[None], cross, atoms=np.arange(6))
+    assert rmsd[0] == pytest.approx(0.1 * math.sqrt(2 / 6))
+
+
+def test_fluctuation_of_an_oscillating_atom(chignolin):
+    """An atom that swings with amplitude a is a / sqrt(2) away in the mean square; it is not superposed on."""
+    _, positions = chignolin
+    phase = 2 * np.pi * np.arange(64) / 64
+    frames = np.repeat(positions[None], 64, axis=0)
+    frames[:, 7, 1] += 0.8 * np.cos(phase)
+    frames = np.stack([Rotation.from_rotvec([p, 0, 1]).apply(f) for p, f in zip(phase, frames, strict=True)])
+    squares = mean_squares(frames, atoms=np.delete(_everything(positions), 7))
+    assert math.sqrt(squares[7]) == pytest.approx(0.8 / math.sqrt(2), rel=1e-4)
+    assert np.delete(squares, 7).max() < 1e-8
+
+
+def test_radius_of_gyration_of_two_masses():
+    """Masses m and 3m at distance d: Rg^2 = (3/16) d^2."""
+    frames = np.array([[[0.0, 0, 0], [0, 0, 4.0]], [[1.0, 1, 1], [1, 1, 2]]])
+    assert radius_of_gyration(frames, np.array([1.0, 3.0])) == pytest.approx([math.sqrt(3.0), math.sqrt(3 / 16)])
+
+
+def test_backbone_angles_of_a_built_helix():
+    """Atoms placed one after another with phi -60 and psi -45 give these angles back, in each frame."""
+    chain = _grow([-45.0, 180.0, -60.0] * 4)
+    quadruples = np.array([[k, k + 1, k + 2, k + 3] for k in range(len(chain) - 3)])
+    angles = dihedrals(np.stack([chain, chain[:, [1, 2, 0]]]).astype(np.float32), quadruples)
+    assert np.abs(np.angle(np.exp(1j * np.radians(angles - [-45.0, 180.0, -60.0] * 4)))).max() < 1e-3
+    assert dihedrals(-chain[None].astype(np.float32), quadruples)[0, 2] == pytest.approx(60.0, abs=0.1)
+
+
+def _grow(angles):
+    """A chain with bonds of 1.5 A, right angles, and the given dihedrals (degrees, clockwise along the bond)."""
+    atoms = [np.array([1.5, 1.5, 0]), np.array([1.5, 0, 0]), np.zeros(3)]
+    for angle in np.radians(angles):
+        a, b, c = atoms[-3:]
+        cis, along = (a - b) / 1.5, (c - b) / 1.5
+        atoms.append(c + 1.5 * (math.cos(angle) * cis + math.sin(angle) * np.cross(along, cis)))
+    return np.array(atoms)
+
+
+def test_backbone_quadruples(chignolin):
+    protein, _ = protein_topology(chignolin[0])
+    residues, quadruples = backbone_quadruples(protein)
+    assert residues.tolist() == list(range(1, 9))
+    assert [protein.atom_names[atom] for atom in quadruples[0]] == ["C", "N", "CA", "C", "N"]
+
+
+def test_mdanalysis_opens_the_run_and_agrees(run_directory):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what MDAnalysis warns of at import and in reading PDB is its own
+        import MDAnalysis
+        from MDAnalysis.analysis import dihedrals as reference_dihedrals
+        from MDAnalysis.analysis import rms
+
+        universe = MDAnalysis.Universe(
+            str(run_directory / "prepared.pdb"), str(run_directory / "trajectory.h5"), format="H5MD"
+        )
+        rmsd = rms.RMSD(universe, select="name CA").run().results.rmsd[:, 2]
+        angles = reference_dihedrals.Ramachandran(universe.select_atoms("resid 2-9")).run().results.angles
+        radii = [universe.atoms.radius_of_gyration() for _ in universe.trajectory]
+    run = load_run(run_directory)
+    geometry, backbone = analyse_geometry(run), analyse_backbone(run)
+    assert geometry.rmsd_A == pytest.approx(rmsd, abs=1e-3)
+    assert geometry.rmsd_A[1:].min() > 0.1
+    assert geometry.radius_of_gyration_A == pytest.approx(radii, abs=1e-3)
+    difference = np.stack([backbone.phi, backbone.psi], axis=2) - angles
+    assert np.abs((difference + 180) % 360 - 180).max() < 1e-2
+
+
+def test_fluctuation_of_a_shaken_protein(run_directory):
+    """Noise of 0.1 A on each coordinate: 0.1 sqrt(3) A, less what superposition and the mean take away."""
+    geometry = analyse_geometry(load_run(run_directory))
+    assert geometry.rmsf_heavy_A.mean() == pytest.approx(0.173, abs=0.02)
+    assert geometry.rmsf_A.mean() == pytest.approx(0.15, abs=0.03)
+
+
+def test_drift_and_error_of_the_temperature():
+    time = np.linspace(0.0, 2.0, 11)
+    assert energy_drift(time, -300.0 + 0.05 * time, atoms=10) == pytest.approx(5.0)
+    assert energy_drift(time[:2], time[:2], atoms=10) is None
+    error = temperature_error(300.0, atoms=600, length_ps=100.0, memory_ps=0.5)
+    assert error == pytest.approx(300.0 * math.sqrt(2 / 1800) / 10)
+
+
+def test_long_trajectories_of_large_proteins_are_thinned():
+    assert chosen_frames(30, atoms=166).tolist() == list(range(30))
+    many = chosen_frames(100_001, atoms=6000)
+    assert len(many) == 66
+    assert (many[0], many[-1]) == (0, 100_000)

@@ -1,0 +1,140 @@
+"""`ai2bmd analyze`: the page holds everything, loads nothing, opens in a browser; bad input is told in a sentence."""
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from ai2bmd.analysis.energies import analyse_energies
+from ai2bmd.analysis.geometry import analyse_geometry
+from ai2bmd.analysis.load import load_run
+from ai2bmd.analysis.verdict import judge
+from ai2bmd.cli import main
+
+
+@pytest.fixture(scope="module")
+def page(run_directory) -> str:
+    assert main(["analyze", str(run_directory)]) == 0
+    return (run_directory / "report.html").read_text()
+
+
+def test_page_holds_everything(page, run_directory):
+    titles = re.findall(r"<h2>(.*?)</h2>", page)
+    assert titles == [
+        "Trajectory",
+        "Ramachandran plot",
+        "Energies",
+        "Temperature",
+        "C-alpha RMSD",
+        "Radius of gyration",
+        "Fluctuation of each residue",
+        "Settings",
+        "Model",
+    ]
+    assert page.count("data:image/svg+xml") == 6
+    for text in ("0.29 ps", "30 frames", "1.5 ns/day", "PBE0+MBD &lt;model&gt;", "force MAE (kcal/mol/", "Stable"):
+        assert text in page
+    assert len(page) < 3_000_000
+    numbers = np.genfromtxt(run_directory / "analysis.csv", delimiter=",", names=True)
+    assert len(numbers) == 30
+    assert numbers["rmsd_A"][0] == 0.0
+
+
+def test_page_loads_nothing(page):
+    assert "default-src 'none'" in page
+    assert not re.search(r"""<(script|link|img|iframe)[^>]+(src|href)=["']?(https?:)?//""", page)
+    for image in re.findall(r"svg\+xml;base64,([^\"]+)", page):
+        assert not re.search(rb"href=\"(?!#|data:)", base64.b64decode(image))
+
+
+def test_frames_of_the_movie(page, run_directory):
+    movie = json.loads(re.search(r"^const movie = (.*);$", page, re.MULTILINE).group(1))
+    coordinates = np.frombuffer(base64.b64decode(movie["coordinates"]), dtype="<i2").reshape(30, -1, 3) * movie["unit"]
+    assert coordinates.shape[1] == movie["pdb"].count("\nATOM") + movie["pdb"].startswith("ATOM") == 166
+    original = load_run(run_directory).positions_A
+    for frame in (0, 29):  # superposed, but not deformed
+        shown = np.linalg.norm(coordinates[frame] - coordinates[frame, 0], axis=1)
+        assert shown == pytest.approx(np.linalg.norm(original[frame] - original[frame, 0], axis=1), abs=0.02)
+    assert np.abs(coordinates[29] - coordinates[0]).max() < 1.5
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no Chromium")
+def test_page_opens_in_a_browser(page, run_directory, tmp_path):
+    command = ["chromium", "--headless", "--no-sandbox", f"--user-data-dir={tmp_path}", "--use-gl=angle"]
+    command += ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--virtual-time-budget=3000", "--dump-dom"]
+    opened = subprocess.run(
+        [*command, (run_directory / "report.html").resolve().as_uri()], capture_output=True, text=True, timeout=60
+    )
+    assert 'data-viewer="ready"' in opened.stdout
+    assert "<canvas" in opened.stdout
+
+
+def test_one_frame(make_run, tmp_path):
+    path = make_run(tmp_path / "one", frames=1)
+    assert main(["analyze", str(path)]) == 0
+    page = (path / "report.html").read_text()
+    assert "One frame shows no fluctuation" in page
+    assert "too few frames" in page
+    assert "has reached 0 of 0.29 ps" in page
+
+
+def test_without_log_and_card(make_run, tmp_path):
+    path = make_run(tmp_path / "bare", frames=3)
+    (path / "log.csv").unlink()
+    (path / "model.json").unlink()
+    assert main(["analyze", str(path)]) == 0
+    page = (path / "report.html").read_text()
+    assert "unknown" in page
+    assert "no copy of its model" in page
+
+
+def test_a_stopped_run_is_told(make_run, tmp_path):
+    path = make_run(tmp_path / "broken", frames=5)
+    (path / "guard.pdb").touch()
+    run = load_run(path)
+    verdict = judge(run, analyse_energies(run), analyse_geometry(run))
+    assert verdict.grade == "stopped"
+    assert "guard stopped the run after 0.04 ps" in verdict.sentences[0]
+
+
+def _cut(path):
+    data = (path / "trajectory.h5").read_bytes()
+    (path / "trajectory.h5").write_bytes(data[:-500])
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda path: shutil.rmtree(path), "is not a directory"),
+        (lambda path: (path / "trajectory.h5").unlink(), "trajectory.h5 is missing"),
+        (lambda path: (path / "prepared.pdb").unlink(), "prepared.pdb is missing"),
+        (lambda path: (path / "trajectory.h5").write_text("no"), "not an HDF5 file"),
+        (_cut, "cut off in the middle of a frame"),
+        (lambda path: (path / "settings.yaml").write_text("tme: 3 ps"), "unknown setting 'tme'"),
+        (lambda path: (path / "model.json").write_text("{"), "model.json is damaged"),
+    ],
+)
+def test_unusable_runs(make_run, tmp_path, capsys, damage, told):
+    path = make_run(tmp_path / "run", frames=2)
+    damage(path)
+    assert main(["analyze", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert "Traceback" not in error
+    assert not (path / "report.html").exists()
+
+
+def test_no_frame(make_run, tmp_path, capsys):
+    assert main(["analyze", str(make_run(tmp_path / "empty", frames=0))]) == 2
+    assert "holds no frame yet" in capsys.readouterr().err
+
+
+def test_files_of_different_runs(make_run, examples, tmp_path, capsys):
+    path = make_run(tmp_path / "mixed", frames=2)
+    shutil.copy(examples / "trpcage.pdb", path / "prepared.pdb")
+    assert main(["analyze", str(path)]) == 2
+    assert "different runs" in capsys.readouterr().err
