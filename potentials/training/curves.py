@@ -55,6 +55,8 @@ def _plot(rows: Sequence[Row]) -> Figure:
         axes.set_xlabel("minutes of training")
         if np.isfinite([line.get_ydata() for line in axes.lines]).any():
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter("{x:g}")
         axes.grid(True, which="both", alpha=0.3)
         axes.legend()
     return figure
