@@ -1,5 +1,6 @@
 """What a run was made with: settings, model card, preparation, versions."""
 
+import html
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,7 +8,7 @@ from ai2bmd.analysis.load import Run
 from ai2bmd.analysis.sections import Section, paragraph, table
 
 _FIRST = ("kind", "level_of_theory", "force_field")
-_LATER = ("training", "config", "data", "sha256", "version")
+_PLACED = (*_FIRST, "errors", "data", "sha256", "version", "config", "training")
 _UNITS = {
     "_kcal_mol_A": " (kcal/mol/\N{ANGSTROM SIGN})",
     "_kcal_mol": " (kcal/mol)",
@@ -45,20 +46,47 @@ def _model(run: Run) -> str:
         return paragraph("The run has no copy of its model's card (model.json).")
     card = run.card
     rows = [(key.replace("_", " "), _text(card[key])) for key in _FIRST if key in card]
-    rows += [(f"error: {_readable(key)}", value) for key, value in _flat(card.get("errors", {}))]
-    rest = [key for key in card if key not in (*_FIRST, *_LATER, "errors")]
-    for key in [*rest, "data", "sha256", "version"]:
+    errors = card.get("errors", {})
+    plain = {key: value for key, value in errors.items() if not isinstance(value, dict)}
+    measured = {key: value for key, value in errors.items() if isinstance(value, dict)}
+    unit = plain.pop("unit", "") if measured else ""
+    rows += [(f"error: {_readable(key)}", _text(value)) for key, value in plain.items()]
+    for key in ("data", "sha256", "version", *(key for key in card if key not in _PLACED)):
         rows += [(key.replace("_", " "), value) for value in _lines(card.get(key))]
+    overall = {key: value for key, value in measured.items() if key.endswith(", all")}
     details = [(key, value) for part in ("config", "training") for key, value in _flat({part: card.get(part, {})})]
-    folded = f"<details><summary>Architecture and training</summary>{table(details)}</details>" if details else ""
-    return table(rows) + folded
+    return (
+        table(rows)
+        + (f"<h3>Errors on held-out molecules ({html.escape(unit)})</h3>" if measured else "")
+        + _error_table(overall)
+        + _folded("Errors for each kind of molecule", _error_table(measured))
+        + _folded("Architecture and training", table(details) if details else "")
+    )
+
+
+def _error_table(errors: dict[str, dict[str, Any]]) -> str:
+    """One row for each set of molecules, one column for each measure."""
+    if not errors:
+        return ""
+    measures = [key for key in next(iter(errors.values())) if key != "name"]
+    rows = [
+        (name, *(_text(values.get(key), missing="\N{EN DASH}") for key in measures)) for name, values in errors.items()
+    ]
+    return table(rows, header=("", *(_readable(key) for key in measures)))
+
+
+def _folded(summary: str, body: str) -> str:
+    """Hidden until it is asked for; nothing if there is nothing."""
+    return f"<details><summary>{html.escape(summary)}</summary>{body}</details>" if body else ""
 
 
 def _lines(value: Any) -> Iterator[str]:
     """One text for each entry of a list; none for what is not there."""
     for entry in value if isinstance(value, list) else [value]:
         if isinstance(entry, dict):
-            yield ", ".join(f"{key} {_text(item)}" if key != "name" else _text(item) for key, item in entry.items())
+            yield ", ".join(
+                _text(item) if key == "name" else f"{key} {_text(item)[:16]}" for key, item in entry.items()
+            )
         elif entry is not None:
             yield _text(entry)
 
@@ -79,12 +107,14 @@ def _readable(key: str) -> str:
             key = key.removesuffix(ending) + unit
             break
     name, _, unit = key.partition(" (")
-    return name.replace("_", " ").replace("mae", "MAE") + (f" ({unit}" if unit else "")
+    return name.replace("_", " ").replace("mae", "MAE").replace("rmse", "RMSE").replace("mm ", "force field ") + (
+        f" ({unit}" if unit else ""
+    )
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, *, missing: str = "default") -> str:
     if value is None:
-        return "default"
+        return missing
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -97,8 +97,9 @@ def backbone_sections(run: Run, angles: BackboneAngles) -> tuple[Section, ...]:
 def _draw_background(axes) -> None:
     from MDAnalysis.analysis.data.filenames import Rama_ref
 
-    grid = np.arange(-180, 180, 4)
-    axes.contourf(grid, grid, np.load(Rama_ref), levels=[1, 17, 15000], colors=["#edf1f5", "#dbe3eb"])
+    grid = np.arange(-180, 181, 4)
+    counts = np.pad(np.load(Rama_ref), (0, 1), mode="wrap")
+    axes.contourf(grid, grid, counts, levels=[1, 17, 15000], colors=["#edf1f5", "#dbe3eb"])
     axes.grid(visible=False)
 
 

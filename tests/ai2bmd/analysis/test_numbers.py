@@ -1,10 +1,12 @@
 """Analyses against cases known by hand, and against MDAnalysis."""
 
 import math
-import warnings
 
+import MDAnalysis
 import numpy as np
 import pytest
+from MDAnalysis.analysis import dihedrals as reference_dihedrals
+from MDAnalysis.analysis import rms
 from scipy.spatial.transform import Rotation
 
 from ai2bmd.analysis.energies import energy_drift, temperature_error
@@ -82,18 +84,12 @@ def test_backbone_quadruples(chignolin):
 
 
 def test_mdanalysis_opens_the_run_and_agrees(run_directory):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what MDAnalysis warns of at import and in reading PDB is its own
-        import MDAnalysis
-        from MDAnalysis.analysis import dihedrals as reference_dihedrals
-        from MDAnalysis.analysis import rms
-
-        universe = MDAnalysis.Universe(
-            str(run_directory / "prepared.pdb"), str(run_directory / "trajectory.h5"), format="H5MD"
-        )
-        rmsd = rms.RMSD(universe, select="name CA").run().results.rmsd[:, 2]
-        angles = reference_dihedrals.Ramachandran(universe.select_atoms("resid 2-9")).run().results.angles
-        radii = [universe.atoms.radius_of_gyration() for _ in universe.trajectory]
+    universe = MDAnalysis.Universe(
+        str(run_directory / "prepared.pdb"), str(run_directory / "trajectory.h5"), format="H5MD"
+    )
+    rmsd = rms.RMSD(universe, select="name CA").run().results.rmsd[:, 2]
+    angles = reference_dihedrals.Ramachandran(universe.select_atoms("resid 2-9")).run().results.angles
+    radii = [universe.atoms.radius_of_gyration() for _ in universe.trajectory]
     run = load_run(run_directory)
     geometry, backbone = analyse_geometry(run), analyse_backbone(run)
     assert geometry.rmsd_A == pytest.approx(rmsd, abs=1e-3)

@@ -36,7 +36,15 @@ def test_page_holds_everything(page, run_directory):
         "Model",
     ]
     assert page.count("data:image/svg+xml") == 6
-    for text in ("0.29 ps", "30 frames", "1.5 ns/day", "PBE0+MBD &lt;model&gt;", "force MAE (kcal/mol/", "Stable"):
+    for text in (
+        "0.29 ps",
+        "30 frames",
+        "1.5 ns/day",
+        "PBE0+MBD &lt;model&gt;",
+        "test force MAE (kcal/mol/",
+        "mid-GLY",
+        "Stable",
+    ):
         assert text in page
     assert len(page) < 3_000_000
     numbers = np.genfromtxt(run_directory / "analysis.csv", delimiter=",", names=True)
@@ -69,7 +77,7 @@ def test_page_opens_in_a_browser(page, run_directory, tmp_path):
     opened = subprocess.run(
         [*command, (run_directory / "report.html").resolve().as_uri()], capture_output=True, text=True, timeout=60
     )
-    assert 'data-viewer="ready"' in opened.stdout
+    assert 'data-shown="166"' in opened.stdout
     assert "<canvas" in opened.stdout
 
 
