@@ -14,6 +14,7 @@ from ai2bmd.correction import DEFAULT_COUPLING, Coupling
 from ai2bmd.device import Device, torch_device
 from ai2bmd.environment import ForceFieldEnergy, Solvent
 from ai2bmd.errors import InputError
+from ai2bmd.labels import atom_label
 from ai2bmd.structure import read_prepared
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -74,10 +75,7 @@ class AI2BMDCalculator(Calculator):
         assert built.correction is not None  # the coupling is not off
         self.correction, self.card = built.correction, built.card
         self._protein, self._environment = built.protein, ForceFieldEnergy(built.system)
-        self._labels = [
-            f"chain {atom.residue.chain.id}, residue {atom.residue.name} {atom.residue.id}, atom {atom.name}"
-            for atom in structure.topology.atoms()
-        ]
+        self._labels = [atom_label(atom) for atom in structure.topology.atoms()]
         numbers = [atom.element.atomic_number for atom in structure.topology.atoms()]
         self._numbers = np.array(numbers)
         self._start = structure.positions_A.copy()

@@ -10,10 +10,12 @@ from jaxtyping import Float, Float64
 from openmm import app, unit
 
 from ai2bmd.errors import InputError
+from ai2bmd.labels import residue_label
 
 FORCE_FIELD = "amber19/ff19SB"
 Solvent = Literal["gas", "gbn2"]
-_FILES = {"gas": ("amber19/protein.ff19SB.xml",), "gbn2": ("amber19/protein.ff19SB.xml", "implicit/gbn2.xml")}
+FORCE_FIELD_FILE = "amber19/protein.ff19SB.xml"
+_FILES = {"gas": (FORCE_FIELD_FILE,), "gbn2": (FORCE_FIELD_FILE, "implicit/gbn2.xml")}
 
 EV_PER_KJ_MOL = 1.0 / 96.48533212331002
 """CODATA 2018: 1 eV = 96.485 kJ/mol."""
@@ -32,9 +34,8 @@ def build_environment(topology: app.Topology, *, solvent: Solvent) -> openmm.Sys
         raise InputError(f"solvent: expected gas or gbn2, got {solvent!r}")
     force_field = app.ForceField(*_FILES[solvent])
     for residue in force_field.getUnmatchedResidues(topology):
-        number = f"{residue.id}{residue.insertionCode.strip()}"
         raise InputError(
-            f"chain {residue.chain.id}, residue {residue.name} {number}: its atoms fit no template of {FORCE_FIELD}; "
+            f"{residue_label(residue)}: its atoms fit no template of {FORCE_FIELD}; "
             "run `ai2bmd prepare` on the structure"
         )
     return force_field.createSystem(

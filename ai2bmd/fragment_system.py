@@ -11,10 +11,10 @@ import openmm
 from jaxtyping import Float64
 from openmm import app, unit
 
+from ai2bmd.environment import FORCE_FIELD_FILE
 from ai2bmd.errors import InputError
 from fragmentation.plan import FragmentPlan
 
-FORCE_FIELD_FILE = "amber19/protein.ff19SB.xml"
 _PAIR_ENERGY = "coulomb/r + 4*epsilon*((sigma/r)^12 - (sigma/r)^6)"
 _COULOMB = (  # kJ/mol nm/e^2: 1/(4 pi epsilon_0), CODATA 2018, as OpenMM has it
     1.602176634e-19**2 * 6.02214076e23 / (4 * np.pi * 8.8541878128e-12) * 1e6

@@ -7,6 +7,7 @@ from jaxtyping import Int64
 from openmm import app
 
 from ai2bmd.errors import InputError
+from ai2bmd.labels import atom_label, residue_label
 from fragmentation.residues import AMINO_ACIDS
 from fragmentation.topology import CAP_RESIDUES, ProteinTopology
 
@@ -47,14 +48,9 @@ def protein_topology(topology: app.Topology) -> tuple[ProteinTopology, Int64[np.
     ), np.array([atom.index for atom in atoms], dtype=np.int64)
 
 
-def _where(atom: app.topology.Atom) -> str:
-    residue = atom.residue
-    return f"chain {residue.chain.id}, residue {residue.name} {residue.id}, atom {atom.name}"
-
-
 def _atomic_number(atom: app.topology.Atom) -> int:
     if atom.element is None:
-        raise InputError(f"{_where(atom)}: has no element; correct the element column of the file")
+        raise InputError(f"{atom_label(atom)}: has no element; correct the element column of the file")
     return atom.element.atomic_number
 
 
@@ -66,8 +62,8 @@ def _protein_bonds(topology: app.Topology, number: dict[int, int]) -> list[tuple
         elif first.index in number or second.index in number:
             inside, outside = (first, second) if first.index in number else (second, first)
             raise InputError(
-                f"{_where(inside)}: bonded to {_where(outside)}, which is not part of a protein of standard amino "
-                "acids; remove it with `ai2bmd prepare` or replace the modified residue"
+                f"{atom_label(inside)}: bonded to {atom_label(outside)}, which is not part of a protein of standard "
+                "amino acids; remove it with `ai2bmd prepare` or replace the modified residue"
             )
     return bonds
 
@@ -80,8 +76,7 @@ def _amber_name(residue: app.topology.Residue, *, joined: Collection[str]) -> st
             hydrogens = names & {"HD1", "HE2"}
             if not hydrogens and any(name.startswith("H") for name in names):
                 raise InputError(
-                    f"chain {residue.chain.id}, residue {residue.name} {residue.id}: neither HD1 nor HE2 is present; "
-                    "add hydrogens with `ai2bmd prepare`"
+                    f"{residue_label(residue)}: neither HD1 nor HE2 is present; add hydrogens with `ai2bmd prepare`"
                 )
             return {frozenset({"HD1"}): "HID", frozenset({"HE2"}): "HIE"}.get(frozenset(hydrogens), "HIP")
         case "CYS" | "CYX" | "CYM":
@@ -89,7 +84,7 @@ def _amber_name(residue: app.topology.Residue, *, joined: Collection[str]) -> st
                 return "CYX"
             if "HG" not in names and "H" in names:
                 raise InputError(
-                    f"chain {residue.chain.id}, residue {residue.name} {residue.id}, atom SG: has neither a hydrogen "
+                    f"{residue_label(residue)}, atom SG: has neither a hydrogen "
                     "HG nor a disulfide; add the hydrogen or the bond with `ai2bmd prepare`"
                 )
             return "CYS"

@@ -46,7 +46,7 @@ class ProteinTopology:
         return tuple(tuple(sorted(bonded)) for bonded in lists)
 
     @cached_property
-    def first_atom(self) -> Int64[np.ndarray, " residues+1"]:
+    def first_atom(self) -> Int64[np.ndarray, " bounds"]:
         """Residue r holds the atoms first_atom[r] to first_atom[r + 1]."""
         return np.searchsorted(self.residue_index, np.arange(len(self.residue_names) + 1)).astype(np.int64)
 

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from openmm import app, unit
 
 from ai2bmd.engine import EngineState
+from ai2bmd.labels import atom_label
 
 _PDB_LIMIT_A = 999.0
 
@@ -34,7 +35,7 @@ class Guard:
 
     def __init__(self, topology: app.Topology, limits: Limits) -> None:
         self._topology, self._limits = topology, limits
-        self._names = [_atom_name(atom) for atom in topology.atoms()]
+        self._names = [atom_label(atom) for atom in topology.atoms()]
         numbers = np.array([atom.element.atomic_number for atom in topology.atoms()])
         self._bonds = np.array([(bond[0].index, bond[1].index) for bond in topology.bonds()]).reshape(-1, 2)
         self._usual_A = covalent_radii[numbers[self._bonds]].sum(axis=1)
@@ -106,9 +107,3 @@ def write_offending(
         for number, positions in enumerate((before_A, last), start=1):
             app.PDBFile.writeModel(topology, positions * unit.angstrom, file, modelIndex=number, keepIds=True)
         app.PDBFile.writeFooter(topology, file)
-
-
-def _atom_name(atom: app.topology.Atom) -> str:
-    residue = atom.residue
-    number = f"{residue.id}{residue.insertionCode.strip()}"
-    return f"chain {residue.chain.id}, residue {residue.name} {number}, atom {atom.name}"

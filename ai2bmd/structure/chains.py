@@ -10,6 +10,7 @@ import numpy as np
 from openmm import app, unit
 from scipy.spatial import KDTree
 
+from ai2bmd.labels import residue_label
 from ai2bmd.structure.changes import Change
 from ai2bmd.structure.checks import ResidueRecord
 from ai2bmd.structure.geometry import Internal, place
@@ -190,8 +191,5 @@ def add_disulfides(topology: app.Topology, positions: unit.Quantity, changes: li
         used |= {first, second}
         topology.addBond(sulfurs[first], sulfurs[second])
         distance = np.linalg.norm(places[first] - places[second])
-        names = " and ".join(
-            f"chain {atom.residue.chain.id}, residue CYS {atom.residue.id}{atom.residue.insertionCode.strip()}"
-            for atom in (sulfurs[first], sulfurs[second])
-        )
+        names = " and ".join(residue_label(atom.residue) for atom in (sulfurs[first], sulfurs[second]))
         changes.append(Change("disulfide", names, f"S-S {distance:.2f} A"))

@@ -7,14 +7,14 @@ import numpy as np
 from jaxtyping import Float64
 from openmm import app, unit
 
+from ai2bmd.environment import FORCE_FIELD_FILE
 from ai2bmd.errors import InputError
+from ai2bmd.labels import residue_label
 from ai2bmd.protein import protein_topology
 from ai2bmd.structure.changes import Change, read_changes, write_changes
 from ai2bmd.structure.checks import check_backbone, check_chirality, check_overlaps, group_residues
 from ai2bmd.structure.records import read_records
 from ai2bmd.structure.selection import CAPS
-
-PROTEIN_FORCE_FIELD = "amber19/protein.ff19SB.xml"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,14 +62,14 @@ def check_ready(topology: app.Topology) -> None:
     protein, indices = protein_topology(topology)
     inside = set(indices.tolist())
     for residue in topology.residues():
-        where = f"chain {residue.chain.id}, residue {residue.name} {residue.id}{residue.insertionCode.strip()}"
+        where = residue_label(residue)
         atoms = list(residue.atoms())
         if atoms[0].index not in inside:
             raise InputError(f"{where}: is not part of a protein; `ai2bmd prepare` removes such molecules")
         if not any(atom.element is app.element.hydrogen for atom in atoms):
             raise InputError(f"{where}: has no hydrogens; add them with `ai2bmd prepare`")
-    for residue in app.ForceField(PROTEIN_FORCE_FIELD).getUnmatchedResidues(topology):
-        where = f"chain {residue.chain.id}, residue {residue.name} {residue.id}{residue.insertionCode.strip()}"
+    for residue in app.ForceField(FORCE_FIELD_FILE).getUnmatchedResidues(topology):
+        where = residue_label(residue)
         name = protein.residue_names[residue.index]
         raise InputError(
             f"{where}: its atoms fit no template of amber19/ff19SB (taken as {name}); atoms are missing or too many, "

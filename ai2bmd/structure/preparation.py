@@ -9,6 +9,7 @@ from openmm import Platform, app, unit
 from pdbfixer import PDBFixer
 
 from ai2bmd.errors import InputError
+from ai2bmd.labels import residue_label
 from ai2bmd.structure.chains import Caps, add_disulfides, build_topology, close_ends, split_chains
 from ai2bmd.structure.changes import Change
 from ai2bmd.structure.checks import ResidueRecord, check_backbone, check_chirality, check_overlaps
@@ -104,13 +105,9 @@ def _complete(
     for residue, atoms in fixer.missingAtoms.items():
         if note:
             names = ", ".join(atom.name for atom in atoms)
-            changes.append(Change("added", _where(residue), f"missing atom{'s' * (len(atoms) > 1)} {names}"))
+            changes.append(Change("added", residue_label(residue), f"missing atom{'s' * (len(atoms) > 1)} {names}"))
     for residue, names in fixer.missingTerminals.items():
         if note:
-            changes.append(Change("added", _where(residue), f"end of the chain: {', '.join(names)}"))
+            changes.append(Change("added", residue_label(residue), f"end of the chain: {', '.join(names)}"))
     fixer.addMissingAtoms(seed=1)
     return fixer.topology, fixer.positions
-
-
-def _where(residue: app.topology.Residue) -> str:
-    return f"chain {residue.chain.id}, residue {residue.name} {residue.id}{residue.insertionCode.strip()}"

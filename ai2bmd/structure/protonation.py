@@ -8,6 +8,7 @@ import numpy as np
 import propka.run
 from openmm import Platform, app, unit
 
+from ai2bmd.labels import residue_label
 from ai2bmd.structure.changes import Change
 
 _TITRATED = {"ASP": ("ASH", "ASP"), "GLU": ("GLH", "GLU"), "LYS": ("LYS", "LYN"), "HIS": ("HIP", None)}
@@ -38,7 +39,7 @@ def add_hydrogens(
         if residue.name == "HIS" and variant in ("HID", "HIE"):
             hydrogen = {"HID": "delta", "HIE": "epsilon"}[variant]
             changes.append(
-                Change("tautomer", _where(residue), f"neutral, hydrogen on N{hydrogen}{_told(pka, residue)}")
+                Change("tautomer", residue_label(residue), f"neutral, hydrogen on N{hydrogen}{_told(pka, residue)}")
             )
     return modeller.topology, modeller.positions
 
@@ -55,10 +56,10 @@ def _variant(residue: app.topology.Residue, pka: float | None, *, pH: float, cha
     if state in _NOT_AT_ENDS and _at_end(residue):
         usual = {"ASH": "ASP", "GLH": "GLU", "LYN": "LYS"}[state]
         detail = f"{usual} kept charged (pKa {pka:.1f}): the force field has no {state} at a charged chain end"
-        changes.append(Change("protonation", _where(residue), detail))
+        changes.append(Change("protonation", residue_label(residue), detail))
         return usual
     if state in _CHARGE:
-        changes.append(Change("protonation", _where(residue), f"{state}, {_CHARGE[state]} (pKa {pka:.1f})"))
+        changes.append(Change("protonation", residue_label(residue), f"{state}, {_CHARGE[state]} (pKa {pka:.1f})"))
     return state
 
 
@@ -74,10 +75,6 @@ def _at_end(residue: app.topology.Residue) -> bool:
     """Whether it is the first or last of its chain, without a cap beyond."""
     residues = list(residue.chain.residues())
     return residue in (residues[0], residues[-1])
-
-
-def _where(residue: app.topology.Residue) -> str:
-    return f"chain {residue.chain.id}, residue {residue.name} {residue.id}{residue.insertionCode.strip()}"
 
 
 def _predicted_pka(topology: app.Topology, positions: unit.Quantity) -> dict[int, float]:

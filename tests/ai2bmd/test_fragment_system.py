@@ -6,8 +6,9 @@ import pytest
 import torch
 from openmm import app
 
+from ai2bmd.environment import FORCE_FIELD_FILE
 from ai2bmd.errors import InputError
-from ai2bmd.fragment_system import FORCE_FIELD_FILE, fragment_charges, fragment_openmm_topology, fragment_system
+from ai2bmd.fragment_system import fragment_charges, fragment_openmm_topology, fragment_system
 from ai2bmd.protein import protein_topology
 from fragmentation.caps import PlanTensors, expand
 from fragmentation.plan import plan_fragments
