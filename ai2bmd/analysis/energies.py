@@ -80,7 +80,9 @@ def energy_facts(run: Run, energies: Energies) -> tuple[Fact, ...]:
         ),
         Fact(
             "Energy drift",
-            "too few frames" if drift is None else f"{drift:+.2g}".replace("-", "\N{MINUS SIGN}"),
+            "too few frames"
+            if drift is None
+            else f"{drift:+.{3 if abs(drift) < 1.0 else 1}f}".replace("-", "\N{MINUS SIGN}"),
             "meV per atom and ps" + (", with thermostat" if thermostat else ""),
         ),
     )

@@ -71,7 +71,8 @@ def mean_squares(
     """Mean square distance of each atom from its mean place (A^2), the frames superposed on the mean structure."""
     _, aligned = superpose(positions_A, positions_A[0], atoms=atoms)
     _, aligned = superpose(positions_A, aligned.mean(0, dtype=np.float64), atoms=atoms)
-    return ((aligned - aligned.mean(0, dtype=np.float64)) ** 2).sum(2).mean(0)
+    aligned -= aligned.mean(0, dtype=np.float64).astype(np.float32)
+    return np.einsum("fak,fak->a", aligned, aligned, dtype=np.float64) / len(aligned)
 
 
 def geometry_facts(geometry: Geometry) -> tuple[Fact, ...]:

@@ -45,6 +45,9 @@ def _model(run: Run) -> str:
     if run.card is None:
         return paragraph("The run has no copy of its model's card (model.json).")
     card = run.card
+    used, named = run.trajectory.parameters.get("model_sha256"), card.get("sha256")
+    if used and named != used:
+        return paragraph(f"The card in model.json is of other weights (SHA-256 {named}) than the run used ({used}).")
     rows = [(key.replace("_", " "), _text(card[key])) for key in _FIRST if key in card]
     errors = card.get("errors", {})
     plain = {key: value for key, value in errors.items() if not isinstance(value, dict)}

@@ -36,7 +36,11 @@ def make_run(examples, chignolin) -> Callable[..., Path]:
         numbers = np.array([atom.element.atomic_number for atom in topology.atoms()])
         with (
             create_trajectory(
-                path / "trajectory.h5", atomic_numbers=numbers, velocities=False, forces=False, parameters={"seed": 1}
+                path / "trajectory.h5",
+                atomic_numbers=numbers,
+                velocities=False,
+                forces=False,
+                parameters={"model_sha256": "abc"},
             ) as trajectory,
             (path / "log.csv").open("w") as log,
         ):

@@ -100,6 +100,15 @@ def test_without_log_and_card(make_run, tmp_path):
     assert "no copy of its model" in page
 
 
+def test_the_card_of_another_model_is_told(make_run, tmp_path):
+    path = make_run(tmp_path / "mistaken", frames=2)
+    (path / "model.json").write_text('{"sha256": "other", "level_of_theory": "wrong"}')
+    assert main(["analyze", str(path)]) == 0
+    page = (path / "report.html").read_text()
+    assert "of other weights" in page
+    assert "wrong" not in page.split("<h2>Model</h2>")[1].split("</section>")[0]
+
+
 def test_a_stopped_run_is_told(make_run, tmp_path):
     path = make_run(tmp_path / "broken", frames=5)
     (path / "guard.pdb").touch()
