@@ -88,8 +88,8 @@ def backbone_sections(run: Run, angles: BackboneAngles) -> tuple[Section, ...]:
             if handle is not None:
                 handle.set_alpha(1.0)
     note = (
-        f"Backbone angles of the {len(angles.residues)} residues with a neighbour on both sides, in {len(angles.phi[::every])} frames. "
-        "Shaded: where the residues of 500 known structures lie (reference data of MDAnalysis)."
+        f"Backbone angles of the {len(angles.residues)} residues with a neighbour on both sides in "
+        f"{len(angles.phi[::every])} frames. Shaded: where the residues of 500 known structures lie (MDAnalysis)."
     )
     return (Section(title, drawing.html(), note),)
 
