@@ -1,4 +1,4 @@
-"""From residues to chains with their ends: where a chain breaks, what closes an end, and the OpenMM topology."""
+"""From residues to chains with their ends: where a chain breaks, and what closes an end."""
 
 import string
 from collections.abc import Sequence
@@ -7,19 +7,14 @@ from itertools import pairwise
 from typing import Literal
 
 import numpy as np
-from openmm import app, unit
 from scipy.spatial import KDTree
 
-from ai2bmd.labels import residue_label
 from ai2bmd.structure.changes import Change
 from ai2bmd.structure.checks import ResidueRecord
 from ai2bmd.structure.geometry import Internal, place
-from ai2bmd.structure.records import AtomRecord
 from ai2bmd.structure.selection import CAPS, bonded
 
 Caps = Literal["charged", "neutral", "acetyl"]
-DISULFIDE_A = 2.5
-"""Two sulfurs closer than this are bonded; the bond has 2.05 A."""
 _END_OXYGENS = ("OXT", "OT2")
 _TORSIONS = (-70.0, -120.0, 180.0, 60.0, 120.0, -30.0)
 """Torsions tried for a cap, degrees; the one farthest from other atoms is taken."""
@@ -148,48 +143,3 @@ def split_number(number: str) -> tuple[str, str]:
     """Residue number and insertion code."""
     digits = number.rstrip(string.ascii_letters)
     return digits, number[len(digits) :]
-
-
-def heavy_atoms(residue: ResidueRecord) -> list[AtomRecord]:
-    """The atoms that are not hydrogen or deuterium."""
-    return [atom for atom in residue.atoms if atom.element not in ("H", "D")]
-
-
-def build_topology(chains: Sequence[Sequence[ResidueRecord]]) -> tuple[app.Topology, unit.Quantity]:
-    """OpenMM's topology and positions of the heavy atoms, peptide bonds and disulfides included."""
-    topology, positions = app.Topology(), []
-    for chain in chains:
-        openmm_chain = topology.addChain(chain[0].chain)
-        for residue in chain:
-            added = topology.addResidue(residue.name, openmm_chain, *split_number(residue.number))
-            for atom in heavy_atoms(residue):
-                element = app.Element.getBySymbol(atom.element.capitalize())
-                topology.addAtom(_standard_name(residue.name, atom.name), element, added)
-                positions.append(atom.position_A)
-    topology.createStandardBonds()
-    return topology, np.array(positions) * unit.angstrom
-
-
-def _standard_name(residue: str, atom: str) -> str:
-    """OpenMM's name of an atom that some programs call otherwise."""
-    synonyms = {("ILE", "CD"): "CD1", ("NME", "CH3"): "C", ("NME", "CA"): "C"}
-    endings = {"OT1": "O", "OT2": "OXT"}
-    return synonyms.get((residue, atom)) or endings.get(atom, atom)
-
-
-def add_disulfides(topology: app.Topology, positions: unit.Quantity, changes: list[Change]) -> None:
-    """Bond the sulfurs of cysteines that are near each other, the nearest pairs first."""
-    sulfurs = [atom for atom in topology.atoms() if atom.name == "SG" and atom.residue.name == "CYS"]
-    if len(sulfurs) < 2:
-        return
-    places = np.array(positions.value_in_unit(unit.angstrom))[[atom.index for atom in sulfurs]]
-    pairs = KDTree(places).query_pairs(DISULFIDE_A)
-    used: set[int] = set()
-    for first, second in sorted(pairs, key=lambda pair: np.linalg.norm(places[pair[0]] - places[pair[1]])):
-        if used & {first, second}:
-            continue
-        used |= {first, second}
-        topology.addBond(sulfurs[first], sulfurs[second])
-        distance = np.linalg.norm(places[first] - places[second])
-        names = " and ".join(residue_label(atom.residue) for atom in (sulfurs[first], sulfurs[second]))
-        changes.append(Change("disulfide", names, f"S-S {distance:.2f} A"))

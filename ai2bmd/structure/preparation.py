@@ -10,7 +10,7 @@ from pdbfixer import PDBFixer
 
 from ai2bmd.errors import InputError
 from ai2bmd.labels import residue_label
-from ai2bmd.structure.chains import Caps, add_disulfides, build_topology, close_ends, split_chains
+from ai2bmd.structure.chains import Caps, close_ends, split_chains
 from ai2bmd.structure.changes import Change
 from ai2bmd.structure.checks import ResidueRecord, check_backbone, check_chirality, check_overlaps
 from ai2bmd.structure.files import PreparedStructure, check_ready, read_prepared
@@ -18,6 +18,7 @@ from ai2bmd.structure.protonation import add_hydrogens
 from ai2bmd.structure.records import read_records
 from ai2bmd.structure.selection import CAPS, select_protein
 from ai2bmd.structure.sequence import Conformation, build_sequence
+from ai2bmd.structure.topology import add_disulfides, build_topology, is_hydrogen
 
 
 def load_or_prepare(path: str | Path) -> PreparedStructure:
@@ -60,7 +61,7 @@ def prepare_structure(
     changes: list[Change] = []
     residues = _residues_of_file(Path(path), changes) if path else build_sequence(sequence or "", conformation)
     chains = close_ends(split_chains(residues), caps=ends, changes=changes)
-    topology, positions = _complete(*build_topology(chains), changes=changes, note=path is not None)
+    topology, positions = _complete(*build_topology(chains, changes), changes=changes, note=path is not None)
     add_disulfides(topology, positions, changes)
     topology, positions = add_hydrogens(topology, positions, pH=pH, changes=changes)
     check_ready(topology)
@@ -88,7 +89,7 @@ def _residues_of_file(path: Path, changes: list[Change]) -> tuple[ResidueRecord,
     check_overlaps([atom for residue in residues for atom in residue.atoms])
     check_backbone(amino_acids)
     check_chirality(amino_acids)
-    hydrogens = sum(atom.element in ("H", "D") for residue in residues for atom in residue.atoms)
+    hydrogens = sum(is_hydrogen(atom) for residue in residues for atom in residue.atoms)
     if hydrogens:
         changes.append(Change("hydrogens", path.name, f"{hydrogens} of the file are replaced by newly placed ones"))
     return residues

@@ -204,6 +204,25 @@ def test_water_and_ligands_are_named(heavy, tmp_path):
     assert removed == [("chain A", "1 water"), ("chain A 202", "1 LIG")]
 
 
+def test_chains_with_long_names_get_free_letters(heavy, tmp_path):
+    (tmp_path / "raw.pdb").write_text("\n".join([*heavy, "TER", *moved(heavy, chain="B", shift=40.0)]) + "\nEND\n")
+    file = app.PDBFile(str(tmp_path / "raw.pdb"))
+    for chain, name in zip(file.topology.chains(), ("B", "B-2"), strict=True):
+        chain.id = name
+    with (tmp_path / "long.cif").open("w") as out:
+        app.PDBxFile.writeFile(file.topology, file.positions, out, keepIds=True)
+    structure = prepare_structure(tmp_path / "long.cif")
+    assert [chain.id for chain in structure.topology.chains()] == ["B", "A"]
+    assert [change.where for change in structure.changes if change.kind == "renamed"] == ["chain B-2"]
+    write_prepared(structure, tmp_path / "out.pdb")
+    assert len(residue_names(read_prepared(tmp_path / "out.pdb"))) == 20
+
+
+def test_wrong_or_absent_element_columns(heavy, tmp_path):
+    shifted = [line[:12] + line[12:16].strip().ljust(4) + line[16:66] for line in heavy]
+    assert prepared(shifted, tmp_path).topology.getNumAtoms() == 166
+
+
 def test_insertion_codes_stay(heavy, tmp_path):
     renumbered = [line[:22] + "   3A" + line[27:] if int(line[22:26]) == 4 else line for line in heavy]
     structure = prepared(renumbered, tmp_path)
