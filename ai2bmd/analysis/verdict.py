@@ -42,7 +42,7 @@ def _ending(run: Run) -> tuple[str, bool]:
     if run.directory.guard.is_file():
         return f"The guard stopped the run after {reached:g} ps: the geometry broke, see guard.pdb.", False
     if reached + settings.save_every * settings.timestep_fs / 1000.0 * run.stride <= planned:
-        return f"The run has reached {reached:g} of {planned:g} ps; `ai2bmd resume` continues it.", True
+        return f"The run has reached {reached:g} of {planned:g} ps and can be resumed.", True
     return f"The run is complete: {reached:g} ps.", True
 
 
