@@ -69,23 +69,16 @@ def temperature_error(target_K: float, *, atoms: int, length_ps: float, memory_p
 
 
 def energy_facts(run: Run, energies: Energies) -> tuple[Fact, ...]:
-    """Mean temperature and drift."""
+    """Mean temperature; and drift at constant energy, for what a thermostat gives and takes is no drift."""
+    mean = f"{energies.mean_temperature_K:.0f} K"
+    if run.settings.ensemble == "nvt":
+        return (Fact("Mean temperature", mean, f"set: {run.settings.temperature_K:.0f} K"),)
     drift = energies.drift_meV_per_atom_ps
-    thermostat = run.settings.ensemble == "nvt"
-    return (
-        Fact(
-            "Mean temperature",
-            f"{energies.mean_temperature_K:.0f} K",
-            f"set: {run.settings.temperature_K:.0f} K" if thermostat else "constant energy",
-        ),
-        Fact(
-            "Energy drift",
-            "too few frames"
-            if drift is None
-            else f"{drift:+.{3 if abs(drift) < 1.0 else 1}f}".replace("-", "\N{MINUS SIGN}"),
-            "meV per atom and ps" + (", with thermostat" if thermostat else ""),
-        ),
-    )
+    if drift is None:
+        value = "too few frames"
+    else:
+        value = f"{drift:+.{3 if abs(drift) < 1.0 else 1}f}".replace("-", "\N{MINUS SIGN}")
+    return Fact("Mean temperature", mean, "constant energy"), Fact("Energy drift", value, "meV per atom and ps")
 
 
 def energy_sections(run: Run, energies: Energies) -> tuple[Section, ...]:

@@ -50,7 +50,11 @@ def _facts(run: Run, energies: Energies, geometry: Geometry) -> tuple[Fact, ...]
     residues, chains = len(run.residue_labels), len(set(run.protein.chain_ids))
     every = f", every {run.stride}th read" if run.stride > 1 else ""
     return (
-        Fact("Length", f"{length / 1000:g} ns" if length >= 1000 else f"{length:g} ps", f"{run.frames} frames{every}"),
+        Fact(
+            "Length",
+            f"{length / 1000:g} ns" if length >= 1000 else f"{length:g} ps",
+            f"{run.frames} frame{'s' * (run.frames > 1)}{every}",
+        ),
         Fact(
             "Atoms",
             f"{len(run.trajectory.atomic_numbers)}",

@@ -28,11 +28,11 @@ def judge(run: Run, energies: Energies, geometry: Geometry) -> Verdict:
     """Judge a run by its end, temperature or energy, and shape."""
     remarks = (_ending(run), _temperature_or_energy(run, energies), _shape(run, geometry))
     sentences = [sentence for sentence, _ in remarks]
-    if run.time_ps[-1] < LONG_PS:
-        sentences.append("It is short: it shows that the simulation holds, not how the protein behaves over time.")
     if run.directory.guard.is_file():
         return Verdict("stopped", "Stopped", tuple(sentences))
     good = all(fine for _, fine in remarks)
+    if good and run.time_ps[-1] < LONG_PS:
+        sentences.append("It is short: it shows that the simulation holds, not how the protein behaves over time.")
     return Verdict("good" if good else "look", "Stable" if good else "Look closer", tuple(sentences))
 
 

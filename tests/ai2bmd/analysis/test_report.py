@@ -101,7 +101,7 @@ def test_one_frame(make_run, tmp_path):
     assert main(["analyze", str(path)]) == 0
     page = (path / "report.html").read_text()
     assert "One frame shows no fluctuation" in page
-    assert "too few frames" in page
+    assert "<i>1 frame</i>" in page
     assert "has reached 0 of 0.29 ps" in page
 
 
@@ -131,6 +131,9 @@ def test_a_stopped_run_is_told(make_run, tmp_path):
     verdict = judge(run, analyse_energies(run), analyse_geometry(run))
     assert verdict.grade == "stopped"
     assert "guard stopped the run after 0.04 ps" in verdict.sentences[0]
+    assert not any("simulation holds" in sentence for sentence in verdict.sentences)
+    (path / "guard.pdb").unlink()
+    assert "simulation holds" in judge(run, analyse_energies(run), analyse_geometry(run)).sentences[-1]
 
 
 def _cut(path):

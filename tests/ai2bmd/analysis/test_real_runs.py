@@ -1,0 +1,66 @@
+"""Reports of runs that the program itself made: a built helix, in the gas phase, by the force field alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ai2bmd.analysis.load import load_run
+from ai2bmd.analysis.ramachandran import analyse_backbone
+from ai2bmd.analysis.report import write_report
+from ai2bmd.simulation.launch import start_run
+from ai2bmd.simulation.settings import make_settings
+from ai2bmd.structure import PreparedStructure, prepare_structure
+
+QUICK = {
+    "time": "20fs",
+    "solvent": "gas",
+    "coupling": "off",
+    "device": "cpu",
+    "minimise_steps": 0,
+    "heat_steps": 0,
+    "save_every": 5,
+}
+
+
+@pytest.fixture(scope="module")
+def helix() -> PreparedStructure:
+    return prepare_structure(None, sequence="A" * 8, conformation="helix")
+
+
+@pytest.fixture
+def report(helix, tmp_path) -> Callable[..., tuple[Path, str]]:
+    """`report(key=value ...)`: directory and page of a run with these settings."""
+
+    def make(**changes: str | int) -> tuple[Path, str]:
+        settings = make_settings(QUICK | changes, where="test")
+        start_run(helix, settings, output=tmp_path / "helix", name="helix", say=lambda line: None)
+        return tmp_path / "helix", write_report(tmp_path / "helix").read_text()
+
+    return make
+
+
+def test_a_gas_phase_run_by_the_force_field_alone(report):
+    run, page = report()
+    assert "No model: the force field alone (coupling off)." in page
+    assert "5 frames" in page
+    assert "0.00 eV (correction)" in page
+    assert not (run / "model.json").exists()
+    assert "Energy drift" not in page  # the thermostat takes and gives energy, which is no drift
+
+
+def test_a_run_at_constant_energy_tells_its_drift(report):
+    _, page = report(ensemble="nve", timestep="0.5fs", minimise_steps=100)
+    assert "Energy drift" in page
+    assert "The total energy" in page
+    assert "thermostat" not in page
+
+
+def test_backbone_angles_of_a_helix(report):
+    """Not minimised: the first frame is the structure as built, phi -57 and psi -47 degrees (IUPAC-IUB 1970)."""
+    run, _ = report()
+    angles = analyse_backbone(load_run(run))
+    assert angles.residues.tolist() == list(range(1, 7))
+    assert angles.phi[0] == pytest.approx(np.full(6, -57.0), abs=0.1)
+    assert angles.psi[0] == pytest.approx(np.full(6, -47.0), abs=0.1)
