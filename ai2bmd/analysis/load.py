@@ -105,7 +105,7 @@ def load_run(path: Path) -> Run:
         trajectory=trajectory,
         stride=stride,
         speed_ns_per_day=_speed(directory.log),
-        card=_card(path / "model.json"),
+        card=_card(directory.model_card),
     )
 
 

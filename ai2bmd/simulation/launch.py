@@ -1,9 +1,10 @@
 """Starting and resuming a run: from a structure or a run directory to an open session, and through the loop."""
 
+import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from ai2bmd.structure.files import PreparedStructure, read_prepared, write_prepa
 from ai2bmd.trajectory.layout import Parameters
 from ai2bmd.trajectory.recovery import recover_trajectory
 from ai2bmd.trajectory.writer import append_trajectory, create_trajectory
+from potentials.model_file import ModelCard
 
 Say = Callable[[str], None]
 
@@ -36,6 +38,7 @@ class _Assembly:
     prepared: PreparedStructure
     engine: Engine
     identity: Identity
+    card: ModelCard | None
 
 
 def start_run(
@@ -62,6 +65,9 @@ def start_run(
                 write_prepared(prepared, directory.prepared)
                 write_settings(settings, directory.settings, comment=f"ai2bmd {__version__}; can be given to --config")
             assembly = _assemble(directory, settings, say=say)
+            if assembly.card:
+                with full_disk_told(directory.path):
+                    directory.model_card.write_text(json.dumps(asdict(assembly.card), indent=1) + "\n")
             _equilibrate(assembly.engine, settings, say=say)
         except BaseException:
             shutil.rmtree(directory.path)  # made above, and nothing was computed that is worth keeping
@@ -136,7 +142,7 @@ def _assemble(directory: RunDirectory, settings: RunSettings, *, say: Say) -> _A
     _describe(prepared, system, settings, device=f"{device.type}, OpenMM {engine.platform_name}", say=say)
     sha256 = system.card.sha256 if system.card else None
     identity = identify(directory.prepared, settings, model_sha256=sha256, platform=engine.platform_name)
-    return _Assembly(prepared, engine, identity)
+    return _Assembly(prepared, engine, identity, system.card)
 
 
 def _describe(
@@ -145,7 +151,7 @@ def _describe(
     topology = prepared.topology
     say(
         f"Structure: {topology.getNumAtoms()} atoms, {topology.getNumResidues()} residues, "
-        f"{topology.getNumChains()} chains; {len(prepared.changes)} changes in preparation (prepared.json)"
+        f"chains: {topology.getNumChains()}; changes in preparation: {len(prepared.changes)} (prepared.json)"
     )
     say(f"Energy: amber19/ff19SB, {settings.solvent}")
     if system.card:

@@ -28,6 +28,11 @@ class RunDirectory:
         return self.path / "settings.yaml"
 
     @property
+    def model_card(self) -> Path:
+        """What the model is and how good; absent with coupling off."""
+        return self.path / "model.json"
+
+    @property
     def trajectory(self) -> Path:
         """H5MD."""
         return self.path / "trajectory.h5"
