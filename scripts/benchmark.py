@@ -5,9 +5,9 @@
 
 visnet: energies and forces of chignolin's fragments, against torch_geometric's ViSNet with the same weights.
 training: a step with force loss on the same molecules, against the same. dynamics: a step of MD of both examples in
-both couplings. prepare: time and peak memory from FILE to a plan of fragments. Two contenders take turns, for other
-work on the machine then slows both; the numbers are medians, the ratio is the median of the ratios of each turn. On a
-busy machine `--clock cpu` counts processor time, with one thread the time that an idle one would take.
+both couplings and without. prepare: time and peak memory from FILE to a plan of fragments. Contenders take turns, for
+other work on the machine then slows all; the numbers are medians, the ratio is the median of the ratios of each turn.
+On a busy machine `--clock cpu` counts processor time, with one thread the time that an idle one would take.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from contenders import EXAMPLES, chignolin_fragments, contenders, example, our_f
 from torch import Tensor
 
 from ai2bmd.assembly import corrected_system
+from ai2bmd.correction import Coupling
 from ai2bmd.device import torch_device
 from ai2bmd.engine import Engine, EngineSettings
 from ai2bmd.process import prepare_process
@@ -83,28 +85,40 @@ def training_step(model: torch.nn.Module, forces: Callable[[], tuple[Tensor, Ten
 
 
 def dynamics_rows(arguments: argparse.Namespace) -> Iterator[Row]:
-    """A step of MD."""
-    for name in ("chignolin", "trpcage"):
-        for coupling in ("units", "whole", "off"):
-            topology, positions_A = example(name)
-            built = corrected_system(
-                topology, solvent="gbn2", coupling=coupling, model=arguments.model, device=arguments.torch_device
-            )
-            engine = Engine(
-                topology,
-                positions_A,
-                built.system,
-                correction=built.correction,
-                protein=built.protein,
-                settings=EngineSettings(),
-                device=arguments.torch_device,
-            )
-            engine.set_velocities(np.zeros_like(positions_A))
-            (times,) = alternate(lambda engine=engine: engine.step(5), turns=arguments.turns, clock=arguments.clock)
-            seconds = statistics.median(times) / 5
-            per_day = EngineSettings().timestep_fs * 1e-6 * 86400 / seconds
-            label = f"step of MD, {name}, {topology.getNumAtoms()} atoms, GBn2, coupling {coupling}"
-            yield label, f"{1000 * seconds:.1f} ms; {per_day:.2f} ns/day"
+    """A step of MD; both proteins and all couplings take turns."""
+    engines = {
+        (name, coupling): engine_of(name, coupling, arguments)
+        for name in ("chignolin", "trpcage")
+        for coupling in ("units", "whole", "off")
+    }
+    works = [lambda engine=engine: engine.step(5) for engine in engines.values()]
+    times = alternate(*works, turns=arguments.turns, clock=arguments.clock)
+    per_step = {key: [seconds / 5 for seconds in each] for key, each in zip(engines, times, strict=True)}
+    for (name, coupling), each in per_step.items():
+        seconds = statistics.median(each)
+        per_day = EngineSettings().timestep_fs * 1e-6 * 86400 / seconds
+        ratio = statistics.median(a / b for a, b in zip(each, per_step[name, "off"], strict=True))
+        label = f"step of MD, {name}, {engines[name, coupling].system.getNumParticles()} atoms, GBn2, {coupling}"
+        yield label, f"{1000 * seconds:.1f} ms, {per_day:.2f} ns/day; {ratio:.1f} times the force field alone"
+
+
+def engine_of(name: str, coupling: Coupling | Literal["off"], arguments: argparse.Namespace) -> Engine:
+    """Engine of an example, at rest."""
+    topology, positions_A = example(name)
+    built = corrected_system(
+        topology, solvent="gbn2", coupling=coupling, model=arguments.model, device=arguments.torch_device
+    )
+    engine = Engine(
+        topology,
+        positions_A,
+        built.system,
+        correction=built.correction,
+        protein=built.protein,
+        settings=EngineSettings(),
+        device=arguments.torch_device,
+    )
+    engine.set_velocities(np.zeros_like(positions_A))
+    return engine
 
 
 PREPARE = """
