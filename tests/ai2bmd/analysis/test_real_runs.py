@@ -18,7 +18,7 @@ QUICK = {
     "solvent": "gas",
     "coupling": "off",
     "device": "cpu",
-    "minimise_steps": 0,
+    "minimise_steps": 100,
     "heat_steps": 0,
     "save_every": 5,
 }
@@ -51,7 +51,7 @@ def test_a_gas_phase_run_by_the_force_field_alone(report):
 
 
 def test_a_run_at_constant_energy_tells_its_drift(report):
-    _, page = report(ensemble="nve", timestep="0.5fs", minimise_steps=100)
+    _, page = report(ensemble="nve", timestep="0.5fs")
     assert "Energy drift" in page
     assert "The total energy" in page
     assert "thermostat" not in page
@@ -59,8 +59,14 @@ def test_a_run_at_constant_energy_tells_its_drift(report):
 
 def test_backbone_angles_of_a_helix(report):
     """Not minimised: the first frame is the structure as built, phi -57 and psi -47 degrees (IUPAC-IUB 1970)."""
-    run, _ = report()
+    run, _ = report(minimise_steps=0)
     angles = analyse_backbone(load_run(run))
     assert angles.residues.tolist() == list(range(1, 7))
     assert angles.phi[0] == pytest.approx(np.full(6, -57.0), abs=0.1)
     assert angles.psi[0] == pytest.approx(np.full(6, -47.0), abs=0.1)
+
+
+def test_a_run_with_a_model_shows_its_card(report, random_model):
+    run, page = report(coupling="units", model=str(random_model))
+    assert (run / "model.json").is_file()
+    assert "no copy of its model" not in page
