@@ -14,16 +14,12 @@ from ai2bmd.correction import Correction, Coupling, model_correction
 from ai2bmd.environment import FORCE_FIELD, Solvent, build_environment, partial_charges
 from ai2bmd.protein import protein_topology
 from ai2bmd.shipped import default_model_path
-from ai2bmd.wall import short_range_wall
 from potentials.model_file import ModelCard, load_model
 
 
 @dataclass(frozen=True, eq=False)
 class CorrectedSystem:
-    """E(R) = E_env(R) + C(R) of one structure; `correction` and `card` are None with coupling off.
-
-    Beside a correction, the environment has a wall against contacts that no training data have.
-    """
+    """E(R) = E_env(R) + C(R) of one structure; `correction` and `card` are None with coupling off."""
 
     topology: app.Topology
     system: openmm.System
@@ -62,6 +58,5 @@ def corrected_system(
         return CorrectedSystem(topology, system, atoms, None, None)
     loaded = load_model(model if model is not None else default_model_path(), force_field=FORCE_FIELD)
     charges = partial_charges(system)[atoms]
-    system.addForce(short_range_wall(topology))
     correction = model_correction(protein, loaded, charges=charges, coupling=coupling, device=device, dtype=dtype)
     return CorrectedSystem(topology, system, atoms, correction, loaded.card)

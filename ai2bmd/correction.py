@@ -16,6 +16,7 @@ from ai2bmd.environment import ForceFieldEnergy
 from ai2bmd.errors import InputError
 from ai2bmd.fragment_potential import FragmentPotential, ViSNetPotential
 from ai2bmd.fragment_system import fragment_charges, fragment_system
+from ai2bmd.wall import ShortRangeWall
 from fragmentation.caps import PlanTensors, expand
 from fragmentation.combine import combine
 from fragmentation.plan import FragmentPlan, plan_fragments
@@ -48,6 +49,7 @@ class Correction:
         potential: FragmentPotential,
         *,
         force_field: ForceFieldTerm | None = None,
+        wall: ForceFieldTerm | None = None,
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -57,13 +59,14 @@ class Correction:
             plan: the fragments; one that holds the whole protein for `whole`.
             potential: Delta, or V together with `force_field`.
             force_field: signed sum of the fragments' force field energies and its forces, subtracted from V.
+            wall: energy (eV) and forces (eV/A) against contacts that the model knows nothing of, added.
             device: where positions are expanded.
             dtype: float type of the positions.
         """
         self.plan = plan
         self._tensors = PlanTensors.of(plan, device=device or "cpu", dtype=dtype)
         self._signs = self._tensors.coefficients[self._tensors.fragment_index].to(dtype)[:, None]
-        self._potential, self._force_field = potential, force_field
+        self._potential, self._force_field, self._wall = potential, force_field, wall
         self._device, self._dtype = device, dtype
 
     def evaluate(self, positions: Float[np.ndarray, "atoms 3"]) -> CorrectionResult:
@@ -78,7 +81,11 @@ class Correction:
             energy -= classical
             gradients = gradients + torch.from_numpy(classical_forces).to(gradients)
         (gradient,) = torch.autograd.grad(expanded, real, gradients)
-        return CorrectionResult(energy, -gradient.cpu().numpy(), energies.cpu().numpy())
+        forces = -gradient.cpu().numpy()
+        if self._wall is not None:
+            wall_energy, wall_forces = self._wall(positions)
+            energy, forces = energy + wall_energy, (forces + wall_forces).astype(forces.dtype)
+        return CorrectionResult(energy, forces, energies.cpu().numpy())
 
 
 def model_correction(
@@ -119,7 +126,8 @@ def model_correction(
         dtype=dtype,
     )
     classical = ForceFieldEnergy(fragment_system(plan, scale=plan.coefficients)) if full else None
-    return Correction(plan, potential, force_field=classical, device=device, dtype=dtype)
+    wall = ShortRangeWall(topology)
+    return Correction(plan, potential, force_field=classical, wall=wall, device=device, dtype=dtype)
 
 
 def whole_plan(topology: ProteinTopology) -> FragmentPlan:
