@@ -1,7 +1,9 @@
 """What all tests share: the example structures, and the data beside the checkout where there is any."""
 
+import inspect
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -11,9 +13,25 @@ from openmm import app, unit
 CHECKOUT = Path(__file__).parents[1]
 
 
+_compile = numba.njit
+
+
+def _compile_bare(*arguments, **options):
+    """Numba's compiler, given the function itself and not the check that jaxtyping has put around it."""
+    if arguments and inspect.isfunction(arguments[0]):
+        return _compile(inspect.unwrap(arguments[0]), *arguments[1:], **options)
+    decorate = _compile(*arguments, **options)
+    return lambda function: decorate(inspect.unwrap(function))
+
+
+# Check shapes and types in the numerical packages. At import, not in a hook of pytest: the conftest files below this
+# one import those packages, and what is imported before goes unchecked.
+numba.njit = _compile_bare
+install_import_hook(["fragmentation", "potentials"], "beartype.beartype")
+
+
 def pytest_configure() -> None:
-    """Check shapes and types in the numerical packages; one thread a process, for pytest-xdist uses the cores."""
-    install_import_hook(["fragmentation", "potentials"], "beartype.beartype")
+    """One thread a process, for pytest-xdist uses the cores."""
     torch.set_num_threads(1)
 
 

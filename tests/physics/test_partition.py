@@ -59,7 +59,9 @@ CASES = {
 
 def atoms_of_fragments(plan: FragmentPlan) -> list[list[int]]:
     real = plan.toward < 0
-    return [sorted(plan.source[real & (plan.fragment_index == fragment)]) for fragment in range(plan.n_fragments)]
+    return [
+        sorted(plan.source[real & (plan.fragment_index == fragment)].tolist()) for fragment in range(plan.n_fragments)
+    ]
 
 
 def assert_exact(plan: FragmentPlan, n_atoms: int) -> None:
