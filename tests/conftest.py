@@ -1,13 +1,14 @@
 """What all tests share: the example structures, and the data beside the checkout where there is any."""
 
 import inspect
+from collections.abc import Iterator
 from pathlib import Path
 
+import jaxtyping
 import numba
 import numpy as np
 import pytest
 import torch
-from jaxtyping import install_import_hook
 from openmm import app, unit
 
 CHECKOUT = Path(__file__).parents[1]
@@ -27,12 +28,20 @@ def _compile_bare(*arguments, **options):
 # Check shapes and types in the numerical packages. At import, not in a hook of pytest: the conftest files below this
 # one import those packages, and what is imported before goes unchecked.
 numba.njit = _compile_bare
-install_import_hook(["fragmentation", "potentials"], "beartype.beartype")
+jaxtyping.install_import_hook(["fragmentation", "potentials"], "beartype.beartype")
 
 
 def pytest_configure() -> None:
     """One thread a process, for pytest-xdist uses the cores."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Without the checks, for tests of what the packages themselves say of a wrong value, as users meet it."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="session")

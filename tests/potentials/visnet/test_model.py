@@ -121,7 +121,7 @@ def test_reference_energies_are_added_in_float64():
     assert abs((after - before).item() + 14e5) < 1e-7
 
 
-def test_charges_matter_and_impossible_shapes_are_refused():
+def test_charges_matter_and_impossible_shapes_are_refused(unchecked):
     model, (numbers, positions, charges) = _model(), _molecule()
     energy, _ = _evaluate(model, numbers, positions, charges)
     assert (_evaluate(model, numbers, positions, charges * 0)[0] - energy).abs().item() > 1e-3
