@@ -1,7 +1,7 @@
 """A wall that keeps hydrogens out of contacts closer than any the model has seen.
 
 The force field gives the hydrogens of hydroxyl groups no Lennard-Jones radius, and a learned energy means nothing where
-there were no data: together they let such a hydrogen fall into another atom. Between atoms four bonds or more apart
+there were no data: together they let such a hydrogen fall into another atom. Between atoms three bonds or more apart
 
     W = k (r_0 - r)^3   for r < r_0, else 0
 
@@ -17,7 +17,7 @@ from scipy.spatial import KDTree
 from fragmentation.topology import ProteinTopology
 
 CLOSEST_CONTACT_A = {(1, 1): 1.35, (1, 6): 1.80, (1, 7): 1.79, (1, 8): 1.45, (1, 16): 2.00}
-"""By atomic numbers: minima over 36,000 conformations of the units at 300 to 550 K, four bonds or more apart."""
+"""By atomic numbers: minima over 36,000 conformations of the units at 300 to 550 K, three bonds or more apart."""
 STIFFNESS_EV_A3 = 100.0
 _REACH_A = max(CLOSEST_CONTACT_A.values())
 
@@ -33,7 +33,7 @@ class ShortRangeWall:
         for (first, second), distance in CLOSEST_CONTACT_A.items():
             if second < len(self._contact_A):
                 self._contact_A[first, second] = self._contact_A[second, first] = distance
-        self._near = _pairs_within_three_bonds(topology)
+        self._near = _pairs_within_two_bonds(topology)
 
     def __call__(self, positions: Float[np.ndarray, "atoms 3"]) -> tuple[float, Float64[np.ndarray, "atoms 3"]]:
         """Energy (eV) and forces (eV/A) at positions in Angstrom."""
@@ -53,12 +53,12 @@ class ShortRangeWall:
         return float(STIFFNESS_EV_A3 * np.sum(depth**3)), forces
 
 
-def _pairs_within_three_bonds(topology: ProteinTopology) -> np.ndarray:
+def _pairs_within_two_bonds(topology: ProteinTopology) -> np.ndarray:
     """Sorted keys, low * atoms + high, of the pairs that the wall leaves alone; the last stands for no pair."""
     count = len(topology.atomic_numbers)
     first, second = topology.bonds.T
     bonded = coo_array((np.ones(len(first)), (first, second)), shape=(count, count)).tocsr()
     step = bonded + bonded.T + eye_array(count, format="csr")
-    low, high = (step @ step @ step).nonzero()
+    low, high = (step @ step).nonzero()
     inside = low < high
     return np.append(np.sort(low[inside] * count + high[inside]), count * count)

@@ -5,7 +5,19 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-_FLAGS = ("time", "timestep", "temperature", "solvent", "coupling", "model", "ensemble", "save_every", "seed", "device")
+_FLAGS = (
+    "time",
+    "timestep",
+    "temperature",
+    "solvent",
+    "coupling",
+    "model",
+    "ensemble",
+    "save_every",
+    "seed",
+    "device",
+    "threads",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +40,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "ensemble": f"constant temperature or energy (default: {values['ensemble']})",
         "save_every": f"steps between frames (default: {values['save_every']})",
         "seed": f"of velocities and thermostat (default: {values['seed']})",
+        "threads": f"processor threads (default: {values['threads']})",
         "device": f"where to compute (default: {values['device']})",
     }
-    metavars = {"time": "TIME", "timestep": "TIME", "temperature": "T", "model": "PATH", "save_every": "N", "seed": "N"}
+    metavars = {
+        "time": "TIME",
+        "timestep": "TIME",
+        "temperature": "T",
+        "model": "PATH",
+        "save_every": "N",
+        "seed": "N",
+        "threads": "N",
+    }
     parser.add_argument("file", type=Path, metavar="FILE", help="protein structure, PDB or mmCIF")
     parser.add_argument("-o", "--output", type=Path, metavar="RUN", help="run directory to make (default: runs/NAME)")
     parser.add_argument("--config", type=Path, metavar="YAML", help="settings file; flags go before it")

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from openmm import app
 
 from ai2bmd import __version__
@@ -126,6 +127,7 @@ def resume_run(path: Path, *, time: str | None, say: Say) -> tuple[RunDirectory,
 def _assemble(directory: RunDirectory, settings: RunSettings, *, say: Say) -> _Assembly:
     """Everything starts from the file, so that start and resume see the same digits of the coordinates."""
     prepared = read_prepared(directory.prepared)
+    torch.set_num_threads(settings.threads)
     device = torch_device(settings.device)
     system = corrected_system(
         prepared.topology, solvent=settings.solvent, coupling=settings.coupling, model=settings.model, device=device

@@ -42,6 +42,9 @@ class RunSettings(pydantic.BaseModel):
     friction_per_ps: float = pydantic.Field(default=1.0, alias="friction", gt=0)
     seed: int = pydantic.Field(default=1, ge=0, lt=2**31)
     device: Device = "auto"
+    threads: int = pydantic.Field(default=1, ge=1)
+    """Processor threads of torch and OpenMM; for a small protein a second one gains a sixth, and loses much more where
+    the processors are shared."""
     minimise_steps: int = pydantic.Field(default=500, ge=0)
     """Of the environment alone, before the correction joins; 0 starts from the structure as it is."""
     heat_steps: int = pydantic.Field(default=200, ge=0)

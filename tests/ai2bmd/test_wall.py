@@ -34,8 +34,8 @@ def test_energy_and_force_by_hand(distance, two_atoms):
     np.testing.assert_allclose(forces.sum(axis=0), 0, atol=1e-12)
 
 
-def test_atoms_up_to_three_bonds_apart_are_left_alone(chignolin):
-    """Bonds, angles and torsions are closer than the contacts of the wall, and do not feel it."""
+def test_bonds_and_angles_are_left_alone(chignolin):
+    """Atoms up to two bonds apart are closer than the contacts of the wall, and do not feel it."""
     topology, positions = chignolin
     protein, _ = protein_topology(topology)
     assert wall_of(topology)(positions)[0] == 0.0
@@ -83,3 +83,14 @@ def test_forces_are_the_gradient(chignolin):
     direction = generator.normal(size=positions.shape)
     slope = (wall(squeezed + 1e-5 * direction)[0] - wall(squeezed - 1e-5 * direction)[0]) / 2e-5
     assert -np.vdot(wall(squeezed)[1], direction) == pytest.approx(slope, rel=1e-6)
+
+
+def test_hydroxyl_hydrogen_stays_off_the_hydrogen_three_bonds_away(chignolin):
+    topology, positions = chignolin
+    index = {(atom.residue.id, atom.name): atom.index for atom in topology.atoms()}
+    hydrogen, other = index["8", "HG1"], index["8", "HB"]
+    moved = positions.copy()
+    moved[hydrogen] = positions[other] + 0.8 * (positions[hydrogen] - positions[other]) / np.linalg.norm(
+        positions[hydrogen] - positions[other]
+    )
+    assert wall_of(topology)(moved)[0] > STIFFNESS_EV_A3 * 0.5**3
