@@ -15,6 +15,7 @@ from ase.optimize import LBFGS
 from jaxtyping import Float, Int64
 from openmm import app, unit
 
+from ai2bmd.corrected_force import add_correction
 from ai2bmd.correction import Correction
 from ai2bmd.device import openmm_platform
 from ai2bmd.environment import EV_A_PER_KJ_MOL_NM, EV_PER_KJ_MOL, energy_and_forces
@@ -85,15 +86,10 @@ class Engine:
             InputError: a setting has no meaning.
         """
         self.topology, self.settings, self.system = topology, settings, system
-        self._coupled = _CoupledCorrection(correction) if correction is not None else None
         self._platform = openmm_platform(device, threads=torch.get_num_threads())
         self._degrees_of_freedom = 3 * system.getNumParticles()
         self._environment_only = _copy(system)
-        if self._coupled is not None:
-            force = openmm.PythonForce(self._coupled)
-            force.setParticles([int(atom) for atom in protein])
-            force.setName("ab initio correction")
-            system.addForce(force)
+        self._coupled = add_correction(system, correction, protein) if correction is not None else None
         self._context = self._new_context(_integrator(settings))
         self._context.setPositions(positions_A / 10.0)
 
@@ -194,25 +190,6 @@ class Engine:
 
     def _positions_nm(self) -> np.ndarray:
         return self._context.getState(positions=True).getPositions(asNumpy=True).value_in_unit(unit.nanometer)
-
-
-class _CoupledCorrection:
-    """The PythonForce's function; an evaluation at positions just seen is remembered, not repeated."""
-
-    def __init__(self, correction: Correction) -> None:
-        self._correction = correction
-        self._positions: np.ndarray | None = None
-        self._answer = (0.0, np.empty((0, 3)))
-        self.energy_eV = 0.0
-
-    def __call__(self, state: openmm.State) -> tuple[float, np.ndarray]:
-        positions = state.getPositions(asNumpy=True)._value
-        if self._positions is None or not np.array_equal(positions, self._positions):
-            result = self._correction.evaluate(positions * 10.0)
-            self.energy_eV = result.energy
-            self._answer = (result.energy / EV_PER_KJ_MOL, result.forces / EV_A_PER_KJ_MOL_NM)
-            self._positions = positions.copy()
-        return self._answer
 
 
 class _ContextCalculator(Calculator):

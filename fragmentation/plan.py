@@ -56,6 +56,17 @@ class FragmentPlan:
         """Number of atoms of each fragment."""
         return np.bincount(self.fragment_index, minlength=self.n_fragments)
 
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms of the protein."""
+        return int(self.source.max()) + 1
+
+    @property
+    def protein_bonds(self) -> Int64[np.ndarray, "bonds 2"]:
+        """Bonds between atoms of the protein, each once; every one lies in some fragment."""
+        bonds = np.sort(self.source[self.bonds], axis=1)
+        return np.unique(bonds[bonds[:, 0] < bonds[:, 1]], axis=0)
+
 
 def plan_fragments(topology: ProteinTopology) -> FragmentPlan:
     """Cut a protein into units and overlaps.

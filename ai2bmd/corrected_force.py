@@ -1,0 +1,81 @@
+"""The correction as an OpenMM force: a PythonForce on the protein's atoms, switched on by a global parameter."""
+
+# pyright: reportAttributeAccessIssue=false
+# (OpenMM makes its units when it is imported)
+from collections import deque
+
+import numpy as np
+import openmm
+from jaxtyping import Float, Int64
+
+from ai2bmd.correction import Correction
+from ai2bmd.environment import EV_A_PER_KJ_MOL_NM, EV_PER_KJ_MOL
+from ai2bmd.imaging import ProteinImaging
+
+LAMBDA = "lambda_correction"
+"""Global parameter: 0 is the environment alone, 1 environment and correction."""
+FORCE_GROUP = 1
+"""Of the correction, so that an integrator can evaluate it less often than the environment."""
+_KEPT = 2  # a barostat that rejects its trial goes back to the positions before
+
+
+class CorrectionForce:
+    """The PythonForce's function; evaluations at the last two sets of positions are remembered, not repeated."""
+
+    def __init__(self, correction: Correction, *, periodic: bool) -> None:
+        """For one protein; in a periodic system it is made whole before the model sees it."""
+        self._correction = correction
+        self._imaging = ProteinImaging(correction.plan.n_atoms, correction.plan.protein_bonds) if periodic else None
+        self._known: deque[tuple[np.ndarray, float, np.ndarray]] = deque(maxlen=_KEPT)
+        self.energy_eV = 0.0
+        """Of the last evaluation, times lambda."""
+
+    def __call__(self, state: openmm.State) -> tuple[float, np.ndarray]:
+        """Energy (kJ/mol) and forces (kJ/mol/nm), times lambda; at lambda = 0 the model is not asked."""
+        scale = state.getParameters()[LAMBDA]
+        positions = state.getPositions(asNumpy=True)._value
+        if scale == 0.0:
+            self.energy_eV = 0.0
+            return 0.0, np.zeros_like(positions)
+        box = state.getPeriodicBoxVectors(asNumpy=True)._value if self._imaging else None
+        energy, forces = self._evaluate(positions, box)
+        self.energy_eV = scale * energy * EV_PER_KJ_MOL
+        return scale * energy, scale * forces
+
+    def _evaluate(
+        self, positions_nm: Float[np.ndarray, "atoms 3"], box_nm: Float[np.ndarray, "3 3"] | None
+    ) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
+        for seen, energy, forces in self._known:
+            if np.array_equal(seen, positions_nm):
+                return energy, forces
+        positions_A = positions_nm * 10.0
+        if self._imaging and box_nm is not None:
+            positions_A = self._imaging(positions_A, box_nm * 10.0)
+        result = self._correction.evaluate(positions_A)
+        answer = result.energy / EV_PER_KJ_MOL, result.forces / EV_A_PER_KJ_MOL_NM
+        self._known.append((positions_nm.copy(), *answer))
+        return answer
+
+
+def add_correction(
+    system: openmm.System, correction: Correction, protein: Int64[np.ndarray, " protein_atoms"]
+) -> CorrectionForce:
+    """Add the correction to a System, in force group `FORCE_GROUP`, with the global parameter `LAMBDA` at 1.
+
+    Args:
+        system: changed in place.
+        correction: of the protein.
+        protein: index in the system of each of its atoms.
+
+    Returns:
+        The function behind the force; the caller keeps it only to read the energy.
+    """
+    periodic = system.usesPeriodicBoundaryConditions()
+    function = CorrectionForce(correction, periodic=periodic)
+    force = openmm.PythonForce(function, {LAMBDA: 1.0})
+    force.setParticles([int(atom) for atom in protein])
+    force.setUsesPeriodicBoundaryConditions(periodic)
+    force.setForceGroup(FORCE_GROUP)
+    force.setName("ab initio correction")
+    system.addForce(force)
+    return function
