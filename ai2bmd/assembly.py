@@ -11,7 +11,7 @@ from jaxtyping import Int64
 from openmm import app
 
 from ai2bmd.correction import Correction, Coupling, model_correction
-from ai2bmd.environment import FORCE_FIELD, Solvent, build_environment, partial_charges
+from ai2bmd.environment import FORCE_FIELD, Constraints, Solvent, build_environment, partial_charges
 from ai2bmd.protein import protein_topology
 from ai2bmd.shipped import default_model_path
 from potentials.model_file import ModelCard, load_model
@@ -19,7 +19,10 @@ from potentials.model_file import ModelCard, load_model
 
 @dataclass(frozen=True, eq=False)
 class CorrectedSystem:
-    """E(R) = E_env(R) + C(R) of one structure; `correction` and `card` are None with coupling off."""
+    """E(R) = E_env(R) + C(R) of one structure; `correction` and `card` are None with coupling off.
+
+    `system` is the environment alone.
+    """
 
     topology: app.Topology
     system: openmm.System
@@ -36,16 +39,20 @@ def corrected_system(
     model: Path | str | None,
     device: torch.device,
     dtype: torch.dtype = torch.float32,
+    constraints: Constraints = "none",
+    hydrogen_mass_u: float | None = None,
 ) -> CorrectedSystem:
     """Build the environment and load the model for a prepared structure.
 
     Args:
-        topology: with all hydrogens.
-        solvent: gas or gbn2.
+        topology: with all hydrogens; with water and a periodic box for a water model.
+        solvent: gas, gbn2 or a water model.
         coupling: units, whole, or off for the force field alone.
         model: model file; None takes the one that comes with the package.
         device: torch device of the model.
         dtype: float type of the model.
+        constraints: see `build_environment`.
+        hydrogen_mass_u: see `build_environment`.
 
     Raises:
         InputError: the structure has no template in the force field, or a choice is unknown.
@@ -53,7 +60,7 @@ def corrected_system(
         PotentialError: the model file is unusable or belongs to another force field.
     """
     protein, atoms = protein_topology(topology)
-    system = build_environment(topology, solvent=solvent)
+    system = build_environment(topology, solvent=solvent, constraints=constraints, hydrogen_mass_u=hydrogen_mass_u)
     if coupling == "off":
         return CorrectedSystem(topology, system, atoms, None, None)
     loaded = load_model(model if model is not None else default_model_path(), force_field=FORCE_FIELD)

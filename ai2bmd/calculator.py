@@ -1,7 +1,7 @@
 """The ASE calculator: energy and forces of a prepared protein, for ASE's optimisers, dynamics and vibrations."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import ase
 import numpy as np
@@ -12,7 +12,7 @@ from ase.data import chemical_symbols
 from ai2bmd.assembly import corrected_system
 from ai2bmd.correction import DEFAULT_COUPLING, Coupling
 from ai2bmd.device import Device, torch_device
-from ai2bmd.environment import ForceFieldEnergy, Solvent
+from ai2bmd.environment import ForceFieldEnergy, ImplicitSolvent
 from ai2bmd.errors import InputError
 from ai2bmd.labels import atom_label
 from ai2bmd.structure import read_prepared
@@ -39,7 +39,7 @@ class AI2BMDCalculator(Calculator):
         self,
         prepared: Path | str,
         *,
-        solvent: Solvent = "gas",
+        solvent: ImplicitSolvent = "gas",
         coupling: Coupling = DEFAULT_COUPLING,
         model: Path | str | None = None,
         device: Device = "auto",
@@ -49,7 +49,7 @@ class AI2BMDCalculator(Calculator):
 
         Args:
             prepared: PDB file from `ai2bmd prepare`.
-            solvent: gas or gbn2 (implicit water).
+            solvent: gas or gbn2 (implicit water); explicit water is for `ai2bmd run`.
             coupling: units or whole, see the README.
             model: model file; None takes the one that comes with the package.
             device: auto, cpu or cuda.
@@ -63,6 +63,10 @@ class AI2BMDCalculator(Calculator):
             raise InputError(f"dtype: expected float32 or float64, got {dtype!r}")
         if coupling not in ("units", "whole"):
             raise InputError(f"coupling: expected units or whole, got {coupling!r}")
+        if solvent not in get_args(ImplicitSolvent):
+            raise InputError(
+                f"solvent: expected gas or gbn2, got {solvent!r}; explicit water is for `ai2bmd run --solvent`"
+            )
         structure = read_prepared(prepared)
         built = corrected_system(
             structure.topology,

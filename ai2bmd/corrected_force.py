@@ -26,33 +26,35 @@ class CorrectionForce:
         """For one protein; in a periodic system it is made whole before the model sees it."""
         self._correction = correction
         self._imaging = ProteinImaging(correction.plan.n_atoms, correction.plan.protein_bonds) if periodic else None
-        self._known: deque[tuple[np.ndarray, float, np.ndarray]] = deque(maxlen=_KEPT)
+        self._known: deque[tuple[np.ndarray, float, np.ndarray, float]] = deque(maxlen=_KEPT)
         self.energy_eV = 0.0
         """Of the last evaluation, times lambda."""
+        self.wall_eV = 0.0
+        """Of the last evaluation: see `CorrectionResult.wall_energy`."""
 
     def __call__(self, state: openmm.State) -> tuple[float, np.ndarray]:
         """Energy (kJ/mol) and forces (kJ/mol/nm), times lambda; at lambda = 0 the model is not asked."""
         scale = state.getParameters()[LAMBDA]
         positions = state.getPositions(asNumpy=True)._value
         if scale == 0.0:
-            self.energy_eV = 0.0
+            self.energy_eV = self.wall_eV = 0.0
             return 0.0, np.zeros_like(positions)
         box = state.getPeriodicBoxVectors(asNumpy=True)._value if self._imaging else None
-        energy, forces = self._evaluate(positions, box)
+        energy, forces, self.wall_eV = self._evaluate(positions, box)
         self.energy_eV = scale * energy * EV_PER_KJ_MOL
         return scale * energy, scale * forces
 
     def _evaluate(
         self, positions_nm: Float[np.ndarray, "atoms 3"], box_nm: Float[np.ndarray, "3 3"] | None
-    ) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
-        for seen, energy, forces in self._known:
+    ) -> tuple[float, Float[np.ndarray, "atoms 3"], float]:
+        for seen, energy, forces, wall in self._known:
             if np.array_equal(seen, positions_nm):
-                return energy, forces
+                return energy, forces, wall
         positions_A = positions_nm * 10.0
         if self._imaging and box_nm is not None:
             positions_A = self._imaging(positions_A, box_nm * 10.0)
         result = self._correction.evaluate(positions_A)
-        answer = result.energy / EV_PER_KJ_MOL, result.forces / EV_A_PER_KJ_MOL_NM
+        answer = result.energy / EV_PER_KJ_MOL, result.forces / EV_A_PER_KJ_MOL_NM, result.wall_energy
         self._known.append((positions_nm.copy(), *answer))
         return answer
 

@@ -38,6 +38,8 @@ class CorrectionResult:
     """eV/A, on the protein's real atoms: the exact gradient, caps included."""
     fragment_energies: Float64[np.ndarray, " fragments"]
     """eV, of each fragment before signs; of the one protein in `whole`."""
+    wall_energy: float = 0.0
+    """eV, part of `energy`: what the wall adds at contacts closer than any the model was trained on."""
 
 
 class Correction:
@@ -82,10 +84,11 @@ class Correction:
             gradients = gradients + torch.from_numpy(classical_forces).to(gradients)
         (gradient,) = torch.autograd.grad(expanded, real, gradients)
         forces = -gradient.cpu().numpy()
+        wall_energy = 0.0
         if self._wall is not None:
             wall_energy, wall_forces = self._wall(positions)
             energy, forces = energy + wall_energy, (forces + wall_forces).astype(forces.dtype)
-        return CorrectionResult(energy, forces, energies.cpu().numpy())
+        return CorrectionResult(energy, forces, energies.cpu().numpy(), wall_energy)
 
 
 def model_correction(

@@ -1,29 +1,41 @@
-"""The engine: OpenMM integrates the environment, and a PythonForce adds the correction on the protein's atoms."""
+"""The engine: OpenMM integrates environment and correction; everything in and out is in A, ps and eV."""
 
 # pyright: reportAttributeAccessIssue=false
 # (OpenMM makes its units when it is imported)
-import os
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
-import ase
 import numpy as np
 import openmm
 import torch
-from ase.calculators.calculator import Calculator, all_changes
-from ase.optimize import LBFGS
 from jaxtyping import Float, Int64
 from openmm import app, unit
 
-from ai2bmd.corrected_force import add_correction
+from ai2bmd.corrected_force import LAMBDA, add_correction
 from ai2bmd.correction import Correction
 from ai2bmd.device import openmm_platform
-from ai2bmd.environment import EV_A_PER_KJ_MOL_NM, EV_PER_KJ_MOL, energy_and_forces
+from ai2bmd.environment import EV_A_PER_KJ_MOL_NM, EV_PER_KJ_MOL
 from ai2bmd.errors import InputError
+from ai2bmd.integrators import (
+    EngineSettings,
+    make_barostat,
+    make_integrator,
+    seed_barostat,
+    seed_integrator,
+    velocity_seed,
+)
 
-Ensemble = Literal["nvt", "nve"]
 _BOLTZMANN_EV_K = 8.617333262e-5  # CODATA 2018
-_HEATING_FRICTION_PER_PS = 20.0  # strong, so that a fraction of a picosecond reaches the temperature
+_G_CM3_PER_U_A3 = 1.66053906660  # CODATA 2018
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """What one stage of a simulation hands to the next."""
+
+    positions_A: Float[np.ndarray, "atoms 3"]
+    velocities_A_per_ps: Float[np.ndarray, "atoms 3"]
+    box_A: Float[np.ndarray, "3 3"] | None
+    """Box vectors as rows; None without a periodic box."""
 
 
 @dataclass(frozen=True)
@@ -39,22 +51,17 @@ class EngineState:
     energy_correction: float
     kinetic_energy: float
     temperature_K: float
+    box_A: Float[np.ndarray, "3 3"] | None
+    """Box vectors as rows; None without a periodic box."""
+    volume_A3: float | None
+    density_g_cm3: float | None
+    wall_eV: float
+    """Part of the correction: of contacts closer than any the model was trained on."""
 
     @property
     def potential_energy(self) -> float:
         """Environment and correction together."""
         return self.energy_environment + self.energy_correction
-
-
-@dataclass(frozen=True)
-class EngineSettings:
-    """How to integrate."""
-
-    ensemble: Ensemble = "nvt"
-    timestep_fs: float = 1.0
-    temperature_K: float = 300.0
-    friction_per_ps: float = 1.0
-    seed: int = 1
 
 
 class Engine:
@@ -76,66 +83,59 @@ class Engine:
         Args:
             topology: of the whole system; kept for whoever names atoms.
             positions_A: start.
-            system: from `build_environment`; the correction is added to it.
+            system: from `build_environment`; correction and barostat are added to it.
             correction: None for the force field alone.
             protein: index of each protein atom in the system.
             settings: ensemble, step, temperature, seed.
             device: of torch; OpenMM takes the platform beside it.
 
         Raises:
-            InputError: a setting has no meaning.
+            InputError: constant pressure without a periodic box.
         """
-        self.topology, self.settings, self.system = topology, settings, system
+        self.topology, self.settings, self.protein = topology, settings, protein
+        self.periodic = system.usesPeriodicBoundaryConditions()
         self._platform = openmm_platform(device, threads=torch.get_num_threads())
-        self._degrees_of_freedom = 3 * system.getNumParticles()
-        self._environment_only = _copy(system)
-        self._coupled = add_correction(system, correction, protein) if correction is not None else None
-        self._context = self._new_context(_integrator(settings))
-        self._context.setPositions(positions_A / 10.0)
+        self._degrees_of_freedom = degrees_of_freedom(system)
+        self._mass_u = float(masses(system).sum())
+        self.barostat: openmm.MonteCarloBarostat | None = None
+        if settings.ensemble == "npt":
+            if not self.periodic:
+                raise InputError("ensemble: constant pressure (npt) needs explicit water; take nvt, or a --solvent")
+            self.barostat = make_barostat(settings)
+            system.addForce(self.barostat)
+        self.coupled = add_correction(system, correction, protein) if correction is not None else None
+        self.context = openmm.Context(system, make_integrator(settings), *self._platform)
+        self.context.setPositions(positions_A / 10.0)
+        self.context.computeVirtualSites()
+
+    @property
+    def exact(self) -> bool:
+        """Whether the same start gives the same trajectory, bit for bit."""
+        return self.platform_name == "CPU"
 
     @property
     def platform_name(self) -> str:
         """OpenMM's platform."""
         return self._platform[0].getName()
 
-    def minimise(self, *, steps: int = 500, corrected_steps: int = 30) -> None:
-        """Relax in the environment alone, then with the correction in steps so small that it stays within its data.
+    def draw_velocities(self, settings: EngineSettings | None = None) -> None:
+        """Velocities at random for the temperature of the settings, by default the engine's own."""
+        chosen = settings or self.settings
+        self.context.setVelocitiesToTemperature(chosen.temperature_K, velocity_seed(chosen))
 
-        OpenMM's minimiser tries steps of Angstroms, where a learned energy means nothing and may be a deep false
-        minimum; ASE's bounds them.
-        """
-        context = openmm.Context(self._environment_only, openmm.VerletIntegrator(0.001), *self._platform)
-        context.setPositions(self._positions_nm())
-        openmm.LocalEnergyMinimizer.minimize(context, 10, steps)
-        self._context.setPositions(context.getState(positions=True).getPositions(asNumpy=True))
-        if self._coupled is not None and corrected_steps:
-            atoms = ase.Atoms(f"X{self.system.getNumParticles()}", self._positions_nm() * 10.0)
-            atoms.calc = _ContextCalculator(self._context)
-            LBFGS(atoms, logfile=os.devnull, maxstep=0.02).run(fmax=0.05, steps=corrected_steps)
-            self._context.setPositions(atoms.positions / 10.0)
-
-    def heat(self, *, steps: int = 200) -> None:
-        """Bring the system to temperature: random velocities, then strongly coupled Langevin dynamics."""
-        settings = self.settings
-        velocity_seed, heating_seed, _ = _seeds(settings.seed)
-        self._context.setVelocitiesToTemperature(settings.temperature_K, velocity_seed)
-        if steps == 0:
+    def step(self, steps: int, *, divided_by: int = 1) -> None:
+        """Advance by this many steps, each made of so many smaller ones; what is not finite the caller has to find."""
+        integrator = self.context.getIntegrator()
+        if divided_by == 1:
+            integrator.step(steps)
             return
-        integrator = openmm.LangevinMiddleIntegrator(
-            settings.temperature_K, _HEATING_FRICTION_PER_PS, settings.timestep_fs / 1000.0
-        )
-        integrator.setRandomNumberSeed(heating_seed)
-        context = self._new_context(integrator)
-        context.setPositions(self._positions_nm())
-        context.setVelocitiesToTemperature(settings.temperature_K, velocity_seed)
-        integrator.step(steps)
-        state = context.getState(positions=True, velocities=True)
-        self._context.setPositions(state.getPositions(asNumpy=True))
-        self._context.setVelocities(state.getVelocities(asNumpy=True))
-
-    def step(self, steps: int) -> None:
-        """Advance; positions that are not finite are left for the caller to find."""
-        self._context.getIntegrator().step(steps)
+        before = self.context.getStepCount()
+        integrator.setStepSize(self.settings.timestep_fs / 1000.0 / divided_by)
+        try:
+            integrator.step(steps * divided_by)
+        finally:
+            integrator.setStepSize(self.settings.timestep_fs / 1000.0)
+        self.context.setStepCount(before + steps)
 
     def positions_A(self) -> Float[np.ndarray, "atoms 3"]:
         """Positions alone, which can be had when an energy cannot."""
@@ -143,13 +143,15 @@ class Engine:
 
     def state(self) -> EngineState:
         """The present instant; costs no evaluation of the model that the next step would not need."""
-        state = self._context.getState(positions=True, velocities=True, forces=True, energy=True)
+        state = self.context.getState(positions=True, velocities=True, forces=True, energy=True)
         kilojoule, nanometer = unit.kilojoule_per_mole, unit.nanometer
         potential = state.getPotentialEnergy().value_in_unit(kilojoule) * EV_PER_KJ_MOL
-        correction = self._coupled.energy_eV if self._coupled is not None else 0.0
+        correction = self.coupled.energy_eV if self.coupled is not None else 0.0
         kinetic = state.getKineticEnergy().value_in_unit(kilojoule) * EV_PER_KJ_MOL
+        box_A = self._box_A(state)
+        volume_A3 = None if box_A is None else float(np.linalg.det(box_A))
         return EngineState(
-            step=self._context.getStepCount(),
+            step=self.context.getStepCount(),
             time_ps=state.getTime().value_in_unit(unit.picosecond),
             positions_A=state.getPositions(asNumpy=True).value_in_unit(nanometer) * 10.0,
             velocities_A_per_ps=state.getVelocities(asNumpy=True).value_in_unit(nanometer / unit.picosecond) * 10.0,
@@ -158,87 +160,121 @@ class Engine:
             energy_correction=correction,
             kinetic_energy=kinetic,
             temperature_K=2.0 * kinetic / (self._degrees_of_freedom * _BOLTZMANN_EV_K),
+            box_A=box_A,
+            volume_A3=volume_A3,
+            density_g_cm3=None if volume_A3 is None else self._mass_u / volume_A3 * _G_CM3_PER_U_A3,
+            wall_eV=self.coupled.wall_eV if self.coupled is not None else 0.0,
         )
+
+    def snapshot(self) -> Snapshot:
+        """Positions, velocities and box, to go on from in another engine."""
+        state = self.context.getState(positions=True, velocities=True)
+        return Snapshot(
+            state.getPositions(asNumpy=True).value_in_unit(unit.nanometer) * 10.0,
+            state.getVelocities(asNumpy=True).value_in_unit(unit.nanometer / unit.picosecond) * 10.0,
+            self._box_A(state),
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from a snapshot of the same atoms."""
+        if snapshot.box_A is not None:
+            self.context.setPeriodicBoxVectors(*(snapshot.box_A / 10.0))
+        self.context.setPositions(snapshot.positions_A / 10.0)
+        self.context.setVelocities(snapshot.velocities_A_per_ps / 10.0)
 
     def set_positions(self, positions_A: Float[np.ndarray, "atoms 3"]) -> None:
         """Replace the positions."""
-        self._context.setPositions(positions_A / 10.0)
+        self.context.setPositions(positions_A / 10.0)
 
     def set_velocities(self, velocities_A_per_ps: Float[np.ndarray, "atoms 3"]) -> None:
         """Replace the velocities; the leapfrog of both integrators has them half a step before the positions."""
-        self._context.setVelocities(velocities_A_per_ps / 10.0)
+        self.context.setVelocities(velocities_A_per_ps / 10.0)
+
+    def set_correction(self, fraction: float) -> None:
+        """Scale the correction: 0 is the environment alone, 1 all of it."""
+        if self.coupled is not None:
+            self.context.setParameter(LAMBDA, fraction)
+
+    def restart(self, snapshot: Snapshot, settings: EngineSettings) -> None:
+        """Go on from a snapshot at time 0, with another seed, and with Langevin dynamics at another temperature.
+
+        On CPU what follows depends on the snapshot and the settings alone, not on what the engine did before.
+        """
+        integrator = self.context.getIntegrator()
+        seed_integrator(integrator, settings)
+        if isinstance(integrator, openmm.LangevinMiddleIntegrator):
+            integrator.setTemperature(settings.temperature_K)
+            integrator.setFriction(settings.friction_per_ps)
+        if self.barostat is not None:
+            seed_barostat(self.barostat, settings)
+            self.barostat.setDefaultTemperature(settings.temperature_K)
+        self._reinitialise()
+        if self.barostat is not None:
+            self.context.setParameter(self.barostat.Temperature(), settings.temperature_K)
+        self.context.setTime(0.0)
+        self.context.setStepCount(0)
+        self.restore(snapshot)
 
     def save_checkpoint(self) -> bytes:
-        """Positions, velocities, time and random numbers; on CPU a run continues from it bit for bit."""
-        return self._context.createCheckpoint()
+        """Positions, velocities, box, time and random numbers; on CPU a run continues from it bit for bit."""
+        state = self.context.createCheckpoint()
+        return f"{self._fingerprint()} {len(state)}\n".encode() + state
 
     def load_checkpoint(self, checkpoint: bytes) -> None:
-        """Continue from `save_checkpoint` of the same system, platform and version.
+        """Continue from `save_checkpoint` of the same system, integrator, platform and version.
 
         Raises:
             InputError: the checkpoint belongs to something else.
         """
-        if len(checkpoint) != len(self.save_checkpoint()):  # OpenMM would read past its end without a word
+        head, _, state = checkpoint.partition(b"\n")
+        # checked here, for OpenMM would read past the end of a wrong one without a word
+        if head.decode(errors="replace") != f"{self._fingerprint()} {len(state)}":
             raise InputError("the checkpoint is cut off or of another system, integrator, platform or OpenMM version")
         try:
-            self._context.loadCheckpoint(checkpoint)
+            self.context.loadCheckpoint(state)
         except openmm.OpenMMException as error:
             raise InputError(f"the checkpoint does not fit this system, platform or OpenMM version: {error}") from error
 
-    def _new_context(self, integrator: openmm.Integrator) -> openmm.Context:
-        return openmm.Context(self.system, integrator, *self._platform)
+    def renew(self, checkpoint: bytes) -> None:
+        """Bring the context to what a fresh process makes of this checkpoint, which it must be at.
+
+        OpenMM's neighbour lists and its barostat carry something of the past that checkpoints do not. A run that does
+        this at each checkpoint is the same, bit for bit, as one that was resumed there. On a GPU sums have no fixed
+        order anyway, and it is not done.
+        """
+        if self.exact:
+            self._reinitialise()
+            self.load_checkpoint(checkpoint)
+
+    def _reinitialise(self) -> None:
+        if not self.exact:
+            return  # takes seconds on a GPU
+        parameters = dict(self.context.getParameters())
+        self.context.reinitialize()
+        for name, value in parameters.items():
+            self.context.setParameter(name, value)
+
+    def _fingerprint(self) -> str:
+        integrator = type(self.context.getIntegrator()).__name__
+        particles = self.context.getSystem().getNumParticles()
+        return f"{integrator} {particles} {self.platform_name} {openmm.Platform.getOpenMMVersion()}"
 
     def _positions_nm(self) -> np.ndarray:
-        return self._context.getState(positions=True).getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+        return self.context.getState(positions=True).getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+
+    def _box_A(self, state: openmm.State) -> Float[np.ndarray, "3 3"] | None:
+        if not self.periodic:
+            return None
+        return state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer) * 10.0
 
 
-class _ContextCalculator(Calculator):
-    """Energy and forces of an OpenMM context for ASE's optimisers."""
-
-    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]
-
-    def __init__(self, context: openmm.Context) -> None:
-        super().__init__()
-        self._context = context
-
-    def calculate(
-        self,
-        atoms: ase.Atoms | None = None,
-        properties: list[str] | None = None,
-        system_changes: list[str] = all_changes,
-    ) -> None:
-        """Compute both."""
-        super().calculate(atoms, properties or ["energy"], system_changes)
-        assert self.atoms is not None  # just set
-        self._context.setPositions(self.atoms.positions / 10.0)
-        energy, forces = energy_and_forces(self._context)
-        self.results = {"energy": energy, "forces": forces}
+def masses(system: openmm.System) -> Float[np.ndarray, " atoms"]:
+    """Mass (u) of every particle; 0 for virtual sites and frozen atoms."""
+    return np.array([system.getParticleMass(i).value_in_unit(unit.dalton) for i in range(system.getNumParticles())])
 
 
-def _integrator(settings: EngineSettings) -> openmm.Integrator:
-    """Langevin middle scheme (Zhang et al., J. Phys. Chem. A 123, 6056, 2019), or leapfrog Verlet."""
-    for name in ("timestep_fs", "temperature_K", "friction_per_ps"):
-        if not 0 < getattr(settings, name) < np.inf:
-            raise InputError(f"{name}: expected a positive number, got {getattr(settings, name)}")
-    if settings.ensemble == "nve":
-        return openmm.VerletIntegrator(settings.timestep_fs / 1000.0)
-    if settings.ensemble != "nvt":
-        raise InputError(f"ensemble: expected nvt or nve, got {settings.ensemble!r}")
-    integrator = openmm.LangevinMiddleIntegrator(
-        settings.temperature_K, settings.friction_per_ps, settings.timestep_fs / 1000.0
-    )
-    *_, seed = _seeds(settings.seed)
-    integrator.setRandomNumberSeed(seed)
-    return integrator
-
-
-def _seeds(seed: int) -> tuple[int, int, int]:
-    """Independent seeds of start velocities, heating and production; OpenMM takes 0 for "any", so it does not occur."""
-    if seed < 0:
-        raise InputError(f"seed: expected a whole number from 0, got {seed}")
-    drawn = np.random.SeedSequence(seed).generate_state(3) % (2**31 - 1) + 1
-    return tuple(drawn.tolist())
-
-
-def _copy(system: openmm.System) -> openmm.System:
-    return openmm.XmlSerializer.deserialize(openmm.XmlSerializer.serialize(system))
+def degrees_of_freedom(system: openmm.System) -> int:
+    """Three for each particle that has a mass, less one for each constraint."""
+    moving = masses(system) > 0.0
+    constraints = (system.getConstraintParameters(number)[:2] for number in range(system.getNumConstraints()))
+    return 3 * int(moving.sum()) - sum(bool(moving[first] or moving[second]) for first, second in constraints)

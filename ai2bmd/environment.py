@@ -1,8 +1,8 @@
 """The environment: the classical energy of the whole system as an OpenMM System (section 2 of the design)."""
 
-# pyright: reportAttributeAccessIssue=false
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOperatorIssue=false
 # (OpenMM makes its units when it is imported)
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import openmm
@@ -13,34 +13,92 @@ from ai2bmd.errors import InputError
 from ai2bmd.labels import residue_label
 
 FORCE_FIELD = "amber19/ff19SB"
-Solvent = Literal["gas", "gbn2"]
+ImplicitSolvent = Literal["gas", "gbn2"]
+WaterModel = Literal["opc", "tip3p-fb", "tip4p-fb", "tip3p", "spce"]
+Solvent = Literal["gas", "gbn2", "opc", "tip3p-fb", "tip4p-fb", "tip3p", "spce"]
+WATER_MODELS: tuple[WaterModel, ...] = get_args(WaterModel)
+Constraints = Literal["none", "h-bonds"]
 FORCE_FIELD_FILE = "amber19/protein.ff19SB.xml"
-_FILES = {"gas": (FORCE_FIELD_FILE,), "gbn2": (FORCE_FIELD_FILE, "implicit/gbn2.xml")}
+_SOLVENT_FILES: dict[Solvent, str | None] = {
+    "gas": None,
+    "gbn2": "implicit/gbn2.xml",
+    "opc": "amber19/opc.xml",
+    "tip3p-fb": "amber19/tip3pfb.xml",
+    "tip4p-fb": "amber19/tip4pfb.xml",
+    "tip3p": "amber19/tip3p.xml",
+    "spce": "amber19/spce.xml",
+}
+"""The files of the water models hold the ions that belong to them."""
+_NONBONDED_CUTOFF_NM = 0.9
 
 EV_PER_KJ_MOL = 1.0 / 96.48533212331002
 """CODATA 2018: 1 eV = 96.485 kJ/mol."""
 EV_A_PER_KJ_MOL_NM = EV_PER_KJ_MOL / 10.0
 
 
-def build_environment(topology: app.Topology, *, solvent: Solvent) -> openmm.System:
-    """A System of amber19/ff19SB in the gas phase or in implicit solvent (GBn2; Nguyen et al., JCTC 9, 2020, 2013).
-
-    No cutoff, no constraints, no removal of the centre of mass' motion.
+def force_field(solvent: Solvent) -> app.ForceField:
+    """amber19/ff19SB with the parameters of a solvent.
 
     Raises:
-        InputError: unknown solvent, or a residue without template.
+        InputError: unknown solvent.
     """
-    if solvent not in _FILES:
-        raise InputError(f"solvent: expected gas or gbn2, got {solvent!r}")
-    force_field = app.ForceField(*_FILES[solvent])
-    for residue in force_field.getUnmatchedResidues(topology):
+    if solvent not in _SOLVENT_FILES:
+        raise InputError(f"solvent: expected one of {', '.join(_SOLVENT_FILES)}, got {solvent!r}")
+    file = _SOLVENT_FILES[solvent]
+    return app.ForceField(FORCE_FIELD_FILE, *([file] if file else []))
+
+
+def build_environment(
+    topology: app.Topology,
+    *,
+    solvent: Solvent,
+    constraints: Constraints = "none",
+    hydrogen_mass_u: float | None = None,
+) -> openmm.System:
+    """A System of amber19/ff19SB: gas phase, implicit (GBn2; Nguyen et al., JCTC 9, 2020, 2013) or explicit water.
+
+    Without water there is no cutoff. In water electrostatics are by PME, Lennard-Jones interactions end at 9 A with
+    the usual correction for what lies beyond, water is rigid. The motion of the centre of mass is not removed.
+
+    Args:
+        topology: all atoms; with periodic box vectors for explicit water.
+        solvent: gas, gbn2 or a water model.
+        constraints: of the protein: none, or bonds to hydrogen at fixed length.
+        hydrogen_mass_u: of the protein's hydrogens, taken from the atom they are bound to; None leaves masses alone.
+
+    Raises:
+        InputError: unknown solvent, a residue without template, no box where there must be one, or one too small.
+    """
+    field = force_field(solvent)
+    for residue in field.getUnmatchedResidues(topology):
         raise InputError(
-            f"{residue_label(residue)}: its atoms fit no template of {FORCE_FIELD}; "
+            f"{residue_label(residue)}: its atoms fit no template of {FORCE_FIELD} with solvent {solvent}; "
             "run `ai2bmd prepare` on the structure"
         )
-    return force_field.createSystem(
-        topology, nonbondedMethod=app.NoCutoff, constraints=None, rigidWater=False, removeCMMotion=False
+    periodic = solvent in WATER_MODELS
+    if periodic:
+        _check_box(topology)
+    return field.createSystem(
+        topology,
+        nonbondedMethod=app.PME if periodic else app.NoCutoff,
+        nonbondedCutoff=_NONBONDED_CUTOFF_NM * unit.nanometer,
+        constraints={"none": None, "h-bonds": app.HBonds}[constraints],
+        rigidWater=periodic,
+        hydrogenMass=None if hydrogen_mass_u is None else hydrogen_mass_u * unit.dalton,
+        removeCMMotion=False,
     )
+
+
+def _check_box(topology: app.Topology) -> None:
+    vectors = topology.getPeriodicBoxVectors()
+    if vectors is None:
+        raise InputError("explicit water needs a structure with a periodic box; give one made by solvation")
+    narrowest = min(vectors[axis][axis].value_in_unit(unit.nanometer) for axis in range(3))
+    if narrowest < 2.0 * _NONBONDED_CUTOFF_NM:
+        raise InputError(
+            f"the periodic box is {narrowest * 10:.1f} A wide, less than twice the cutoff of interactions "
+            f"({_NONBONDED_CUTOFF_NM * 10:g} A); take a larger --padding"
+        )
 
 
 def partial_charges(system: openmm.System) -> Float64[np.ndarray, " atoms"]:

@@ -5,6 +5,7 @@ Nothing here is remembered from step to step: the same positions, moved by any b
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64
+from openmm import app
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
@@ -16,6 +17,8 @@ class ProteinImaging:
         """Plan for `count` atoms with these bonds."""
         graph = coo_array((np.ones(len(bonds)), (bonds[:, 0], bonds[:, 1])), shape=(count, count)).tocsr()
         self._molecules, self._molecule = connected_components(graph, directed=False)
+        self.molecules = [np.flatnonzero(self._molecule == molecule) for molecule in range(self._molecules)]
+        """Atoms of each molecule."""
         tree = [_tree(graph, int(np.argmax(self._molecule == molecule))) for molecule in range(self._molecules)]
         self._parent, self._child = np.concatenate(tree, axis=1)
 
@@ -64,6 +67,40 @@ class ProteinImaging:
             moved[molecule] = shifts[new, beside]
             placed.append(molecule)
         positions += moved[self._molecule]
+
+
+class SystemImaging:
+    """Positions to look at: the protein in one piece in the middle of the box, water and ions around it."""
+
+    def __init__(self, topology: app.Topology, protein: Int64[np.ndarray, " protein_atoms"]) -> None:
+        """Plan for a system."""
+        number = {int(atom): place for place, atom in enumerate(protein)}
+        pairs = [(a.index, b.index) for a, b in topology.bonds() if a.index in number and b.index in number]
+        bonds = np.array([(number[a], number[b]) for a, b in pairs], dtype=np.int64).reshape(-1, 2)
+        self._protein, self._imaging = protein, ProteinImaging(len(protein), bonds)
+        self.chains = [protein[atoms] for atoms in self._imaging.molecules]
+        """Atoms of each molecule of the protein."""
+        residues = [[atom.index for atom in residue.atoms()] for residue in topology.residues()]
+        others = [atoms for atoms in residues if atoms[0] not in number]
+        self._first = np.array([atoms[0] for atoms in others], dtype=np.int64)
+        self._others = np.array([atom for atoms in others for atom in atoms], dtype=np.int64)
+        self._molecule = np.repeat(np.arange(len(others)), [len(atoms) for atoms in others])
+
+    def __call__(
+        self, positions_A: Float[np.ndarray, "atoms 3"], box_A: Float[np.ndarray, "3 3"] | None
+    ) -> Float[np.ndarray, "atoms 3"]:
+        """Positions moved by box vectors; each molecule of the solvent to its image nearest to the protein's middle."""
+        if box_A is None or not np.isfinite(positions_A).all():
+            return positions_A
+        result = np.array(positions_A)
+        protein = self._imaging(positions_A[self._protein], box_A)
+        middle = (protein.min(0) + protein.max(0)) / 2.0
+        home = nearest_image_shift((middle - box_A.sum(0) / 2.0)[None], box_A)[0]
+        result[self._protein] = protein + home
+        if len(self._first):
+            shifts = nearest_image_shift(positions_A[self._first] - (middle + home), box_A)
+            result[self._others] += shifts[self._molecule]
+        return result
 
 
 def nearest_image_shift(

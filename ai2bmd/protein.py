@@ -48,6 +48,11 @@ def protein_topology(topology: app.Topology) -> tuple[ProteinTopology, Int64[np.
     ), np.array([atom.index for atom in atoms], dtype=np.int64)
 
 
+def atomic_numbers(topology: app.Topology) -> Int64[np.ndarray, " atoms"]:
+    """Of every atom; 0 for the virtual sites of water."""
+    return np.array([atom.element.atomic_number if atom.element else 0 for atom in topology.atoms()], dtype=np.int64)
+
+
 def _atomic_number(atom: app.topology.Atom) -> int:
     if atom.element is None:
         raise InputError(f"{atom_label(atom)}: has no element; correct the element column of the file")

@@ -98,7 +98,7 @@ def dynamics_rows(arguments: argparse.Namespace) -> Iterator[Row]:
         seconds = statistics.median(each)
         per_day = EngineSettings().timestep_fs * 1e-6 * 86400 / seconds
         ratio = statistics.median(a / b for a, b in zip(each, per_step[name, "off"], strict=True))
-        label = f"step of MD, {name}, {engines[name, coupling].system.getNumParticles()} atoms, GBn2, {coupling}"
+        label = f"step of MD, {name}, {engines[name, coupling].topology.getNumAtoms()} atoms, GBn2, {coupling}"
         yield label, f"{1000 * seconds:.1f} ms, {per_day:.2f} ns/day; {ratio:.1f} times the force field alone"
 
 

@@ -3,86 +3,104 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import get_args
+from typing import Any, Literal, get_args, get_origin
 
-_FLAGS = (
-    "time",
-    "timestep",
-    "temperature",
-    "solvent",
-    "coupling",
-    "model",
-    "ensemble",
-    "save_every",
-    "seed",
-    "device",
-    "threads",
-)
+_HELPS = {
+    "time": "length of production, such as 10ps",
+    "solvent": "surroundings: none, implicit or explicit water",
+    "padding": "explicit water: distance from the protein to the nearest face of the box, such as 10A",
+    "box": "explicit water: shape of the periodic box",
+    "salt": "explicit water: NaCl, such as 0.15M, besides the ions that neutralise",
+    "crystal_waters": "explicit water: what becomes of the water molecules of the file",
+    "timestep": "such as 0.5fs",
+    "substeps": "steps of the force field within one time step",
+    "constraints": "bonds of the protein that keep their length",
+    "hydrogen_mass": "of the protein's hydrogens, such as 3u",
+    "temperature": "in kelvin",
+    "pressure": "explicit water: such as 1bar",
+    "ensemble": "what is constant: pressure and temperature, temperature, or energy",
+    "coupling": "how the model corrects the force field",
+    "model": "model file NAME.safetensors (default: the one that comes with ai2bmd)",
+    "save_every": "steps between frames",
+    "seed": "of velocities, thermostat, barostat and the places of ions",
+    "max_hours": "wall-clock limit; the run saves and stops, with exit status 75",
+    "threads": "processor threads",
+    "device": "where to compute",
+}
+"""The settings that have a flag; the others can be given in a settings file."""
+_METAVARS = {"time": "TIME", "timestep": "TIME", "temperature": "T", "model": "PATH", "padding": "LENGTH"}
+_METAVARS |= {"salt": "CONC", "pressure": "P", "hydrogen_mass": "MASS", "max_hours": "HOURS"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command; a flag that is not given leaves the settings file, or the default, in force."""
-    from ai2bmd.simulation.settings import RunSettings
-
-    default = RunSettings()
-    values = default.as_text()
-    choices = {
-        name: get_args(RunSettings.model_fields[name].annotation)
-        for name in ("solvent", "coupling", "ensemble", "device")
-    }
-    helps = {
-        "time": f"length of the run, such as 10ps (default: {default.time_ps:g} ps)",
-        "timestep": f"such as 0.5fs (default: {default.timestep_fs:g} fs)",
-        "temperature": f"in kelvin (default: {default.temperature_K:g})",
-        "solvent": f"surroundings (default: {values['solvent']})",
-        "coupling": f"how the model corrects the force field (default: {values['coupling']})",
-        "model": "model file NAME.safetensors (default: the one that comes with ai2bmd)",
-        "ensemble": f"constant temperature or energy (default: {values['ensemble']})",
-        "save_every": f"steps between frames (default: {values['save_every']})",
-        "seed": f"of velocities and thermostat (default: {values['seed']})",
-        "threads": f"processor threads (default: {values['threads']})",
-        "device": f"where to compute (default: {values['device']})",
-    }
-    metavars = {
-        "time": "TIME",
-        "timestep": "TIME",
-        "temperature": "T",
-        "model": "PATH",
-        "save_every": "N",
-        "seed": "N",
-        "threads": "N",
-    }
     parser.add_argument("file", type=Path, metavar="FILE", help="protein structure, PDB or mmCIF")
     parser.add_argument("-o", "--output", type=Path, metavar="RUN", help="run directory to make (default: runs/NAME)")
+    add_settings(parser)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """A flag for each setting, and one for a file of them."""
+    from ai2bmd.simulation.settings import RunSettings, make_settings
+
+    implicit, explicit = (make_settings({"solvent": solvent}, where="").as_text() for solvent in ("gbn2", "opc"))
+    choices = {field.alias or name: _choices(field.annotation) for name, field in RunSettings.model_fields.items()}
     parser.add_argument("--config", type=Path, metavar="YAML", help="settings file; flags go before it")
-    for name in _FLAGS:
-        flag = f"--{name.replace('_', '-')}"
-        parser.add_argument(flag, metavar=metavars.get(name), choices=choices.get(name), help=helps[name])
+    for name, words in _HELPS.items():
+        default = f" (default: {explicit[name]})"
+        if explicit[name] != implicit[name] and name != "solvent":
+            default = f" (default: {implicit[name]}; in explicit water {explicit[name]})"
+        if name == "solvent":
+            default = f" (default: {implicit[name]})"
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            metavar=None if choices[name] else _METAVARS.get(name, "N"),
+            choices=choices[name],
+            help=words + default * (explicit[name] is not None),
+        )
+
+
+def settings_from(arguments: argparse.Namespace):
+    """The settings of flags and file.
+
+    Raises:
+        InputError: see `make_settings`.
+    """
+    from ai2bmd.simulation.settings import make_settings, read_settings
+
+    given = {name: getattr(arguments, name) for name in _HELPS if getattr(arguments, name) is not None}
+    if "model" in given:
+        given["model"] = str(Path(given["model"]).resolve())
+    values = read_settings(arguments.config) if arguments.config else {}
+    return make_settings(values | given, where=str(arguments.config or "command line"))
+
+
+def _choices(annotation: Any) -> tuple[str, ...] | None:
+    return get_args(annotation) if get_origin(annotation) is Literal else None
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run; 0 finished, 2 unusable input, 3 stopped by the guard, 130 interrupted."""
+    """Run; 0 finished, 2 unusable input, 3 stopped by the guard, 75 time is up, 130 interrupted."""
     from ai2bmd.device import torch_device
     from ai2bmd.process import prepare_process
     from ai2bmd.simulation.ending import end_run
     from ai2bmd.simulation.launch import start_run
     from ai2bmd.simulation.run_directory import check_new
-    from ai2bmd.simulation.settings import make_settings, read_settings
     from ai2bmd.structure import load_or_prepare
+    from ai2bmd.structure.crystal_water import crystal_water_oxygens_A
 
     prepare_process()
-    given = {name: getattr(arguments, name) for name in _FLAGS if getattr(arguments, name) is not None}
-    if "model" in given:
-        given["model"] = str(Path(given["model"]).resolve())
-    values = read_settings(arguments.config) if arguments.config else {}
-    settings = make_settings(values | given, where=str(arguments.config or "command line"))
+    settings = settings_from(arguments)
     if arguments.output is not None:
         check_new(arguments.output)
     torch_device(settings.device)  # told before the structure is prepared, which takes a while
     _say(f"Reading and preparing {arguments.file} ...")
     prepared = load_or_prepare(arguments.file)
     name = arguments.file.name.split(".")[0]
-    directory, outcome = start_run(prepared, settings, output=arguments.output, name=name, say=_say)
+    waters_A = crystal_water_oxygens_A(arguments.file) if settings.crystal_waters == "keep" else None
+    directory, outcome = start_run(
+        prepared, settings, output=arguments.output, name=name, say=_say, crystal_water_A=waters_A
+    )
     return end_run(directory, outcome, say=_say)
 
 

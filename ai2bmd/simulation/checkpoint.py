@@ -15,8 +15,9 @@ import openmm
 from ai2bmd.errors import InputError
 from ai2bmd.simulation.settings import RunSettings
 
-_FORMAT = "ai2bmd checkpoint 1"
-_FREE_TO_CHANGE = ("time", "device", "model", "checkpoint_every")
+_FORMAT = "ai2bmd checkpoint 2"
+FREE_TO_CHANGE = ("time", "device", "model", "max_hours", "rollbacks")
+_NUMBERS = ("step", "reached", "log_bytes", "rollbacks", "careful_until")
 _CONTENTS = {
     "structure": "the prepared structure (prepared.pdb)",
     "model": "the model's weights",
@@ -42,15 +43,27 @@ class Checkpoint:
 
     identity: Identity
     step: int
+    """Where the run continues."""
+    reached: int
+    """Last step that trajectory and log know of; those after `step` are made again, the same on CPU."""
     log_bytes: int
-    """Length of log.csv at this step."""
+    """Length of log.csv at `step`."""
+    rollbacks: int
+    """How often the guard has sent the run back."""
+    careful_until: int
+    """Step up to which it takes smaller steps, after a rollback."""
     state: bytes
-    """Of OpenMM."""
+    """Of the engine."""
+
+
+def checkpoint_at(identity: Identity, step: int, state: bytes, *, log_bytes: int = 0) -> Checkpoint:
+    """A checkpoint of a run that went well so far and has just come to this step."""
+    return Checkpoint(identity, step, step, log_bytes, 0, 0, state)
 
 
 def identify(structure: Path, settings: RunSettings, *, model_sha256: str | None, platform: str) -> Identity:
     """The identity of a run."""
-    kept = {key: value for key, value in settings.as_text().items() if key not in _FREE_TO_CHANGE}
+    kept = {key: value for key, value in settings.as_text().items() if key not in FREE_TO_CHANGE}
     digest = hashlib.sha256(structure.read_bytes()).hexdigest()
     return Identity(digest, model_sha256 or "none", openmm.Platform.getOpenMMVersion(), platform, kept)
 
@@ -63,8 +76,7 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """
     head = {
         "format": _FORMAT,
-        "step": checkpoint.step,
-        "log_bytes": checkpoint.log_bytes,
+        **{name: getattr(checkpoint, name) for name in _NUMBERS},
         "sha256": hashlib.sha256(checkpoint.state).hexdigest(),
         "identity": asdict(checkpoint.identity),
     }
@@ -90,7 +102,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         head = json.loads(line)
         whole = head["format"] == _FORMAT and head["sha256"] == hashlib.sha256(state).hexdigest()
-        found = Checkpoint(Identity(**head["identity"]), int(head["step"]), int(head["log_bytes"]), state)
+        numbers = {name: int(head[name]) for name in _NUMBERS}
+        found = Checkpoint(identity=Identity(**head["identity"]), state=state, **numbers)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged or no checkpoint of this program; start the run anew") from error
     if not whole:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from ai2bmd.simulation.driver import Outcome
 from ai2bmd.simulation.run_directory import RunDirectory
 
-FINISHED, GUARDED, INTERRUPTED = 0, 3, 130
+FINISHED, GUARDED, TIME_IS_UP, INTERRUPTED = 0, 3, 75, 130
+"""75 is EX_TEMPFAIL of sysexits.h: try again later, as a batch script does that requeues its job."""
 
 
 def end_run(directory: RunDirectory, outcome: Outcome, *, say: Callable[[str], None]) -> int:
@@ -18,6 +19,9 @@ def end_run(directory: RunDirectory, outcome: Outcome, *, say: Callable[[str], N
     if outcome.ending == "interrupted":
         say(f"Interrupted at step {outcome.step}; everything is saved. Continue with: ai2bmd resume {path}")
         return INTERRUPTED
+    if outcome.ending == "time is up":
+        say(f"The time is up at step {outcome.step}; everything is saved. Continue with: ai2bmd resume {path}")
+        return TIME_IS_UP
     if outcome.ending == "guarded":
         say(f"Stopped by the guard: {outcome.problem}.")
         say(f"The geometry is in {directory.guard}; try a shorter --timestep, or look at the structure there.")

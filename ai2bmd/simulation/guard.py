@@ -1,17 +1,15 @@
 """The guard: tells a geometry or a velocity that cannot be, and names the atoms."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from ase.data import covalent_radii
 from jaxtyping import Bool, Float
-from openmm import app, unit
+from openmm import app
 
 from ai2bmd.engine import EngineState
 from ai2bmd.labels import atom_label
-
-_PDB_LIMIT_A = 999.0
+from ai2bmd.protein import atomic_numbers
 
 
 @dataclass(frozen=True)
@@ -23,6 +21,8 @@ class Limits:
     shortest_bond: float = 0.6
     """In units of the sum of covalent radii (Cordero et al., Dalton Trans. 2008, 2832)."""
     longest_bond: float = 1.5
+    wall_eV: float = 1.0
+    """Energy of contacts closer than any in the training data; ordinary dynamics stays below 0.2 eV."""
 
     @classmethod
     def at(cls, temperature_K: float) -> "Limits":
@@ -36,7 +36,7 @@ class Guard:
     def __init__(self, topology: app.Topology, limits: Limits) -> None:
         self._topology, self._limits = topology, limits
         self._names = [atom_label(atom) for atom in topology.atoms()]
-        numbers = np.array([atom.element.atomic_number for atom in topology.atoms()])
+        numbers = atomic_numbers(topology)
         self._bonds = np.array([(bond[0].index, bond[1].index) for bond in topology.bonds()]).reshape(-1, 2)
         self._usual_A = covalent_radii[numbers[self._bonds]].sum(axis=1)
 
@@ -77,6 +77,11 @@ class Guard:
         energies = (state.energy_environment, state.energy_correction, state.kinetic_energy)
         if not np.isfinite(energies).all():
             return "the energy is not a finite number"
+        if state.wall_eV > self._limits.wall_eV:
+            return (
+                "atoms are closer to each other than any the model was trained on "
+                f"(wall energy {state.wall_eV:.2f} eV, limit: {self._limits.wall_eV:g} eV)"
+            )
         if state.temperature_K > self._limits.temperature_K:
             fastest = int(np.argmax(np.linalg.norm(state.velocities_A_per_ps, axis=1)))
             return (
@@ -88,22 +93,3 @@ class Guard:
     def _list(self, chosen: Bool[np.ndarray, " atoms"]) -> str:
         names = [self._names[atom] for atom in np.flatnonzero(chosen)]
         return names[0] if len(names) == 1 else f"{names[0]} (and {len(names) - 1} more)"
-
-
-def write_offending(
-    path: Path,
-    topology: app.Topology,
-    *,
-    before_A: Float[np.ndarray, "atoms 3"],
-    offending_A: Float[np.ndarray, "atoms 3"],
-) -> None:
-    """Write the last good geometry as model 1 and the offending one as model 2.
-
-    Coordinates that a PDB file cannot hold are cut to what it can; those that are not finite stay where they were.
-    """
-    last = np.where(np.isfinite(offending_A), np.clip(offending_A, -_PDB_LIMIT_A, _PDB_LIMIT_A), before_A)
-    with path.open("w", encoding="utf-8") as file:
-        app.PDBFile.writeHeader(topology, file)
-        for number, positions in enumerate((before_A, last), start=1):
-            app.PDBFile.writeModel(topology, positions * unit.angstrom, file, modelIndex=number, keepIds=True)
-        app.PDBFile.writeFooter(topology, file)

@@ -1,51 +1,50 @@
-"""Starting and resuming a run: from a structure or a run directory to an open session, and through the loop."""
+"""Starting and resuming a run: from a structure or a run directory, through equilibration and the loop."""
 
+# pyright: reportAttributeAccessIssue=false
+# (OpenMM makes its units when it is imported)
 import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
-import torch
-from openmm import app
+from jaxtyping import Float
+from openmm import app, unit
 
 from ai2bmd import __version__
-from ai2bmd.assembly import CorrectedSystem, corrected_system
-from ai2bmd.device import torch_device
 from ai2bmd.engine import Engine
+from ai2bmd.environment import WaterModel
 from ai2bmd.errors import InputError
-from ai2bmd.simulation.checkpoint import Identity, check_identity, identify, read_checkpoint
+from ai2bmd.protein import atomic_numbers
+from ai2bmd.simulation.checkpoint import FREE_TO_CHANGE, Checkpoint, Identity, check_identity, read_checkpoint
 from ai2bmd.simulation.driver import ENGINE_ERRORS, Outcome, Session, advance, full_disk_told
-from ai2bmd.simulation.guard import Guard, Limits
+from ai2bmd.simulation.equilibration import equilibrate
 from ai2bmd.simulation.interruption import Interruption
 from ai2bmd.simulation.log import RunLog
 from ai2bmd.simulation.run_directory import RunDirectory, create_run_directory, existing_run_directory
 from ai2bmd.simulation.settings import RunSettings, make_settings, read_settings, write_settings
-from ai2bmd.structure.files import PreparedStructure, read_prepared, write_prepared
+from ai2bmd.simulation.workbench import Workbench, open_workbench
+from ai2bmd.solvation import Solvation, solvate
+from ai2bmd.structure.files import PreparedStructure, write_prepared
 from ai2bmd.trajectory.layout import Parameters
 from ai2bmd.trajectory.recovery import recover_trajectory
 from ai2bmd.trajectory.writer import append_trajectory, create_trajectory
-from potentials.model_file import ModelCard
 
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, eq=False)
-class _Assembly:
-    """A prepared structure with its engine."""
-
-    prepared: PreparedStructure
-    engine: Engine
-    identity: Identity
-    card: ModelCard | None
-
-
 def start_run(
-    prepared: PreparedStructure, settings: RunSettings, *, output: Path | None, name: str, say: Say
+    prepared: PreparedStructure,
+    settings: RunSettings,
+    *,
+    output: Path | None,
+    name: str,
+    say: Say,
+    crystal_water_A: Float[np.ndarray, "waters 3"] | None = None,
 ) -> tuple[RunDirectory, Outcome]:
-    """Minimise, heat and run a prepared structure in a new run directory.
+    """Solvate, equilibrate and run a prepared structure in a new run directory.
 
     Args:
         prepared: the structure.
@@ -53,44 +52,36 @@ def start_run(
         output: run directory to make; None takes a free one in runs/.
         name: of the run in runs/.
         say: takes one line at a time about what is done.
+        crystal_water_A: oxygen of each water molecule to keep, in explicit water.
 
     Raises:
         InputError: the directory exists, a setting or the structure cannot be used, or the disk is full.
         FragmentationError: the protein cannot be cut.
         PotentialError: the model file cannot be used.
     """
-    with Interruption() as interruption:
+    with Interruption(max_hours=settings.max_hours) as interruption:
         directory = create_run_directory(output, name=name)
-        try:
-            with full_disk_told(directory.path):
-                write_prepared(prepared, directory.prepared)
-                write_settings(settings, directory.settings, comment=f"ai2bmd {__version__}; can be given to --config")
-            assembly = _assemble(directory, settings, say=say)
-            if assembly.card:
-                with full_disk_told(directory.path):
-                    directory.model_card.write_text(json.dumps(asdict(assembly.card), indent=1) + "\n")
-            _equilibrate(assembly.engine, settings, say=say)
-        except BaseException:
-            shutil.rmtree(directory.path)  # made above, and nothing was computed that is worth keeping
-            raise
-        say(f"Running {settings.time_ps:g} ps in {directory.path}; Ctrl-C saves and stops.")
         with directory.locked(), full_disk_told(directory.path):
-            trajectory = create_trajectory(
-                directory.trajectory,
-                atomic_numbers=_atomic_numbers(prepared.topology),
-                velocities=settings.save_velocities,
-                forces=settings.save_forces,
-                parameters=_parameters(assembly.identity, settings),
-            )
-            directory.trajectory_alias.symlink_to(directory.trajectory.name)
-            with trajectory, RunLog(directory.log) as log:
-                guard = Guard(assembly.prepared.topology, Limits.at(settings.temperature_K))
-                session = Session(assembly.engine, settings, directory, trajectory, log, guard, assembly.identity)
-                return directory, advance(session, interruption)
+            try:
+                write_prepared(prepared, directory.prepared)
+                if settings.explicit:
+                    _solvate(prepared, settings, directory, crystal_water_A=crystal_water_A, say=say)
+                write_settings(settings, directory.settings, comment=_COMMENT)
+                workbench = open_workbench(directory, settings)
+            except BaseException:
+                shutil.rmtree(directory.path)  # made above, and nothing was computed that is worth keeping
+                raise
+            _describe(workbench, say=say)
+            try:
+                return directory, _go(workbench, directory, interruption, say=say)
+            except InputError:
+                if not directory.equilibration.exists():  # as above
+                    shutil.rmtree(directory.path)
+                raise
 
 
 def resume_run(path: Path, *, time: str | None, say: Say) -> tuple[RunDirectory, Outcome]:
-    """Continue a run from its checkpoint to the end of its settings, or to another total time.
+    """Continue a run from where it stands to the end of its settings, or to another total time.
 
     Raises:
         InputError: it is no run, its checkpoint is of another system, it is past the time asked for already, or the
@@ -99,87 +90,149 @@ def resume_run(path: Path, *, time: str | None, say: Say) -> tuple[RunDirectory,
     """
     directory = existing_run_directory(path)
     settings = _resumed_settings(directory, time)
-    with Interruption() as interruption, directory.locked(), full_disk_told(path):
-        checkpoint = read_checkpoint(directory.checkpoint)
-        if checkpoint.step > settings.last_step:
-            reached = checkpoint.step * settings.timestep_fs / 1000.0
+    with Interruption(max_hours=settings.max_hours) as interruption, directory.locked(), full_disk_told(path):
+        checkpoint = read_checkpoint(directory.checkpoint) if directory.checkpoint.exists() else None
+        if checkpoint and checkpoint.reached > settings.last_step:
+            reached = checkpoint.reached * settings.timestep_fs / 1000.0
             raise InputError(f"{path} has reached {reached:g} ps already; give a --time longer than that")
-        assembly = _assemble(directory, settings, say=say)
-        check_identity(checkpoint, assembly.identity, path=directory.checkpoint)
-        assembly.engine.load_checkpoint(checkpoint.state)
-        _cut_trajectory(directory.trajectory, step=checkpoint.step, save_every=settings.save_every, say=say)
+        workbench = open_workbench(directory, settings)
+        if checkpoint:
+            check_identity(checkpoint, workbench.identity, path=directory.checkpoint)
+        _describe(workbench, say=say)
         if time is not None:
-            write_settings(settings, directory.settings, comment=f"ai2bmd {__version__}; can be given to --config")
-        at_ps = checkpoint.step * settings.timestep_fs / 1000.0
-        if checkpoint.step == settings.last_step:
-            say(f"The run is complete at {at_ps:g} ps; a longer --time continues it.")
-        else:
-            say(f"Continuing at {at_ps:g} ps to {settings.time_ps:g} ps in {path}; Ctrl-C saves and stops.")
-        with (
-            append_trajectory(directory.trajectory) as trajectory,
-            RunLog(directory.log, keep_bytes=checkpoint.log_bytes) as log,
-        ):
-            guard = Guard(assembly.prepared.topology, Limits.at(settings.temperature_K))
-            session = Session(assembly.engine, settings, directory, trajectory, log, guard, assembly.identity)
-            return directory, advance(session, interruption)
+            write_settings(settings, directory.settings, comment=_COMMENT)
+        if checkpoint is None:
+            return directory, _go(workbench, directory, interruption, say=say)
+        return directory, _continue(workbench, directory, checkpoint, interruption, say=say)
 
 
-def _assemble(directory: RunDirectory, settings: RunSettings, *, say: Say) -> _Assembly:
-    """Everything starts from the file, so that start and resume see the same digits of the coordinates."""
-    prepared = read_prepared(directory.prepared)
-    torch.set_num_threads(settings.threads)
-    device = torch_device(settings.device)
-    system = corrected_system(
-        prepared.topology, solvent=settings.solvent, coupling=settings.coupling, model=settings.model, device=device
+def _go(workbench: Workbench, directory: RunDirectory, interruption: Interruption, *, say: Say) -> Outcome:
+    """Equilibrate, or finish doing so, and run."""
+    settings = workbench.settings
+    start = equilibrate(
+        workbench.engine,
+        workbench.positions_A,
+        settings=settings,
+        directory=directory,
+        identity=workbench.identity,
+        watch=workbench.watch(),
+        interruption=interruption,
+        errors=ENGINE_ERRORS,
+        say=say,
     )
-    engine = Engine(
-        prepared.topology,
-        prepared.positions_A,
-        system.system,
-        correction=system.correction,
-        protein=system.protein,
-        settings=settings.engine,
-        device=device,
+    if start is None:
+        return Outcome("time is up" if interruption.reason == "time" else "interrupted", 0, 0.0)
+    engine = workbench.engine(settings.engine, False)
+    engine.restart(start, settings.engine)
+    if not start.velocities_A_per_ps.any():
+        engine.draw_velocities()
+    _forecast(engine, workbench, say=say)
+    say(f"Running {settings.time_ps:g} ps in {directory.path}; Ctrl-C saves and stops.")
+    _remove_false_start(directory)
+    trajectory = create_trajectory(
+        directory.trajectory,
+        atomic_numbers=atomic_numbers(workbench.topology)[workbench.corrected.protein],
+        velocities=settings.save_velocities,
+        forces=settings.save_forces,
+        parameters=_parameters(workbench.identity, settings),
     )
-    _describe(prepared, system, settings, device=f"{device.type}, OpenMM {engine.platform_name}", say=say)
-    sha256 = system.card.sha256 if system.card else None
-    identity = identify(directory.prepared, settings, model_sha256=sha256, platform=engine.platform_name)
-    return _Assembly(prepared, engine, identity, system.card)
+    directory.trajectory_alias.symlink_to(directory.trajectory.name)
+    with trajectory, RunLog(directory.log) as log:
+        return advance(Session(engine, workbench, directory, trajectory, log), interruption)
 
 
-def _describe(
-    prepared: PreparedStructure, system: CorrectedSystem, settings: RunSettings, *, device: str, say: Say
+def _continue(
+    workbench: Workbench, directory: RunDirectory, checkpoint: Checkpoint, interruption: Interruption, *, say: Say
+) -> Outcome:
+    settings = workbench.settings
+    at_ps = checkpoint.reached * settings.timestep_fs / 1000.0
+    if checkpoint.reached == settings.last_step:
+        say(f"The run is complete at {at_ps:g} ps; a longer --time continues it.")
+        return Outcome("finished", checkpoint.reached, 0.0)
+    engine = workbench.engine(settings.engine, False)
+    engine.load_checkpoint(checkpoint.state)
+    _cut_trajectory(directory.trajectory, step=checkpoint.step, save_every=settings.save_every, say=say)
+    say(f"Continuing at {at_ps:g} ps to {settings.time_ps:g} ps in {directory.path}; Ctrl-C saves and stops.")
+    with (
+        append_trajectory(directory.trajectory) as trajectory,
+        RunLog(directory.log, keep_bytes=checkpoint.log_bytes) as log,
+    ):
+        return advance(Session(engine, workbench, directory, trajectory, log), interruption, anchor=checkpoint)
+
+
+def _remove_false_start(directory: RunDirectory) -> None:
+    """Remove what a start left behind that was broken off between its first frame and its first checkpoint."""
+    if directory.trajectory.exists():
+        try:
+            frames = recover_trajectory(directory.trajectory)
+        except InputError:
+            frames = 0
+        if frames > 1:
+            raise InputError(f"{directory.path} cannot be resumed: its checkpoint is missing; start the run anew")
+    for leftover in (directory.trajectory, directory.trajectory_alias, directory.log):
+        leftover.unlink(missing_ok=True)
+
+
+_COMMENT = f"ai2bmd {__version__}; can be given to --config"
+
+
+def _solvate(
+    prepared: PreparedStructure,
+    settings: RunSettings,
+    directory: RunDirectory,
+    *,
+    crystal_water_A: Float[np.ndarray, "waters 3"] | None,
+    say: Say,
 ) -> None:
+    solvation = Solvation(
+        cast(WaterModel, settings.solvent), settings.padding_A, settings.box, settings.salt_M, settings.seed
+    )
+    solvated = solvate(prepared.topology, prepared.positions_A, solvation, crystal_water_A=crystal_water_A)
+    with directory.system.open("w", encoding="utf-8") as file:
+        app.PDBxFile.writeFile(solvated.topology, solvated.positions_A * unit.angstrom, file, keepIds=True)
+    say(f"Solvated: {solvated.summary()}")
+
+
+def _describe(workbench: Workbench, *, say: Say) -> None:
+    settings, prepared, card = workbench.settings, workbench.prepared, workbench.corrected.card
     topology = prepared.topology
     say(
         f"Structure: {topology.getNumAtoms()} atoms, {topology.getNumResidues()} residues, "
         f"chains: {topology.getNumChains()}; changes in preparation: {len(prepared.changes)} (prepared.json)"
     )
     say(f"Energy: amber19/ff19SB, {settings.solvent}")
-    if system.card:
+    if card:
         name = Path(settings.model).name if settings.model else "the model that comes with ai2bmd"
-        say(f"  + {system.card.level_of_theory} by {name}, SHA-256 {system.card.sha256[:12]}, {settings.coupling}")
-    thermostat = f"Langevin, {settings.temperature_K:g} K" if settings.ensemble == "nvt" else "constant energy"
-    say(f"Dynamics: {thermostat}, {settings.timestep_fs:g} fs, seed {settings.seed}; on {device}")
+        say(f"  + {card.level_of_theory} by {name}, SHA-256 {card.sha256[:12]}, {settings.coupling}")
+    kinds = {
+        "npt": f"Langevin, {settings.temperature_K:g} K, {settings.pressure_bar:g} bar",
+        "nvt": f"Langevin, {settings.temperature_K:g} K",
+        "nve": "constant energy",
+    }
+    held = ", bonds to hydrogen constrained" if settings.constraints == "h-bonds" else ""
+    say(
+        f"Dynamics: {kinds[settings.ensemble]}, {settings.timestep_fs:g} fs{held}, seed {settings.seed}; "
+        f"on {workbench.device.type}, OpenMM {workbench.identity.platform}"
+    )
 
 
-def _equilibrate(engine: Engine, settings: RunSettings, *, say: Say) -> None:
+def _forecast(engine: Engine, workbench: Workbench, *, say: Say) -> None:
+    """Time a few steps, and go back."""
+    settings = workbench.settings
+    checkpoint = engine.save_checkpoint()
     try:
-        if settings.minimise_steps:
-            say("Minimising ...")
-            engine.minimise(steps=settings.minimise_steps)
-        say(f"Heating to {settings.temperature_K:g} K in {settings.heat_steps} steps ...")
+        engine.step(2)
         start = time.perf_counter()
-        engine.heat(steps=settings.heat_steps)
-    except ENGINE_ERRORS as error:
-        raise InputError(
-            f"the structure cannot be relaxed ({error}); look for clashes in it, or take a shorter --timestep"
-        ) from error
-    if settings.heat_steps:
-        seconds = (time.perf_counter() - start) / settings.heat_steps
-        speed = settings.timestep_fs * 1e-6 * 86_400.0 / seconds
-        minutes = seconds * settings.last_step / 60.0
-        say(f"Forecast: {speed:.3g} ns/day, {minutes:.1f} minutes for {settings.time_ps:g} ps")
+        engine.step(8)
+        seconds = (time.perf_counter() - start) / 8
+    except ENGINE_ERRORS:
+        return  # the loop will meet it again, with the guard
+    finally:
+        engine.load_checkpoint(checkpoint)
+        engine.renew(checkpoint)
+    speed = settings.timestep_fs * 1e-6 * 86_400.0 / seconds
+    minutes = seconds * settings.last_step / 60.0
+    say(f"Forecast: {speed:.3g} ns/day, {minutes:.1f} minutes for {settings.time_ps:g} ps")
 
 
 def _resumed_settings(directory: RunDirectory, total_time: str | None) -> RunSettings:
@@ -205,13 +258,9 @@ def _cut_trajectory(path: Path, *, step: int, save_every: int, say: Say) -> None
         say(f"{missing} frames before the checkpoint at step {step} are lost; the run continues after them.")
 
 
-def _atomic_numbers(topology: app.Topology) -> np.ndarray:
-    return np.array([atom.element.atomic_number for atom in topology.atoms()])
-
-
 def _parameters(identity: Identity, settings: RunSettings) -> Parameters:
     """What the trajectory says about its origin; a resumed run may change the total time, so it is left out."""
-    kept = {key: "default" if value is None else value for key, value in settings.as_text().items() if key != "time"}
+    kept = {key: _plain(value) for key, value in settings.as_text().items() if key not in FREE_TO_CHANGE}
     return kept | {
         "version": __version__,
         "structure_sha256": identity.structure,
@@ -219,3 +268,9 @@ def _parameters(identity: Identity, settings: RunSettings) -> Parameters:
         "openmm": identity.openmm,
         "platform": identity.platform,
     }
+
+
+def _plain(value: object) -> str | int | float | bool:
+    if value is None:
+        return "default"
+    return value if isinstance(value, str | int | float | bool) else json.dumps(value)

@@ -49,6 +49,12 @@ class RunLog:
         row += [f"{state.temperature_K:.4f}", f"{force:.6f}", f"{ns_per_day:.4g}"]
         self._pending += (",".join(row) + "\n").encode()
 
+    def truncate(self, size: int) -> None:
+        """Drop the rows after the first `size` bytes, and those not yet committed."""
+        self._pending = b""
+        self._file.truncate(size)
+        self.size = size
+
     def commit(self) -> None:
         """Bring all rows to the disk, or none.
 

@@ -1,5 +1,6 @@
 """What a person sees while a run goes on: a bar with the speed and the time left."""
 
+import sys
 import time
 from types import TracebackType
 from typing import Self
@@ -18,19 +19,24 @@ class Progress:
         self._bar = tqdm(
             total=last_step, initial=first_step, unit="step", disable=None, dynamic_ncols=True, smoothing=0.1
         )
-        self._step = first_step
+        self._step = self._done = first_step
 
     @property
     def ns_per_day(self) -> float:
         """Mean speed since the start, saving included."""
-        steps, seconds = self._step - self._first, time.perf_counter() - self._start
+        steps, seconds = self._done - self._first, time.perf_counter() - self._start
         return steps * self._ns_per_step * _SECONDS_PER_DAY / seconds
 
     def advance(self, step: int, *, temperature_K: float) -> None:
         """Show that a step is reached."""
         self._bar.set_postfix_str(f"{self.ns_per_day:.3g} ns/day, {temperature_K:.0f} K", refresh=False)
         self._bar.update(step - self._step)
+        self._done += max(0, step - self._step)  # steps that a rollback takes back were work all the same
         self._step = step
+
+    def note(self, line: str) -> None:
+        """Show a line above the bar."""
+        tqdm.write(line, file=sys.stdout)
 
     def __enter__(self) -> Self:
         return self

@@ -23,6 +23,11 @@ class RunDirectory:
         return self.path / "prepared.pdb"
 
     @property
+    def system(self) -> Path:
+        """Protein, water and ions as they were put into the box; absent without explicit water."""
+        return self.path / "system.cif"
+
+    @property
     def settings(self) -> Path:
         """All settings."""
         return self.path / "settings.yaml"
@@ -31,6 +36,16 @@ class RunDirectory:
     def model_card(self) -> Path:
         """What the model is and how good; absent with coupling off."""
         return self.path / "model.json"
+
+    @property
+    def equilibration(self) -> Path:
+        """Where equilibration stands, or has led."""
+        return self.path / "equilibration"
+
+    @property
+    def equilibration_table(self) -> Path:
+        """What was looked at while the system equilibrated."""
+        return self.path / "equilibration.csv"
 
     @property
     def trajectory(self) -> Path:
@@ -54,8 +69,18 @@ class RunDirectory:
 
     @property
     def guard(self) -> Path:
-        """The geometry at which the guard stopped the run."""
+        """The geometry at which the guard stopped the run last, or sent it back."""
         return self.path / "guard.pdb"
+
+    @property
+    def guard_events(self) -> Path:
+        """A line for each time the guard stopped the run or sent it back."""
+        return self.path / "guard.csv"
+
+    @property
+    def guard_frames(self) -> Path:
+        """The protein at these events, before and after, as extended XYZ to be labelled."""
+        return self.path / "guard.xyz"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -115,7 +140,9 @@ def existing_run_directory(path: Path) -> RunDirectory:
     directory = RunDirectory(path)
     if not path.is_dir():
         raise InputError(f"{path} is not a directory; give the run directory")
-    needed = (directory.prepared, directory.settings, directory.trajectory, directory.log, directory.checkpoint)
+    needed = [directory.prepared, directory.settings]
+    if directory.checkpoint.exists():  # else it did not get beyond equilibration
+        needed += [directory.trajectory, directory.log]
     for file in needed:
         if not file.is_file():
             raise InputError(f"{path} is not a run that can be resumed: {file.name} is missing; start it anew")

@@ -1,7 +1,6 @@
 """The settings of a run: a YAML file, flags before it; everything checked, and echoed into the run directory."""
 
 import difflib
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -11,18 +10,24 @@ import yaml
 
 from ai2bmd.correction import DEFAULT_COUPLING
 from ai2bmd.device import Device
-from ai2bmd.engine import EngineSettings, Ensemble
-from ai2bmd.environment import Solvent
+from ai2bmd.environment import WATER_MODELS, Constraints, Solvent
 from ai2bmd.errors import InputError
+from ai2bmd.integrators import BAROSTAT_EVERY, EngineSettings, Ensemble
+from ai2bmd.simulation.quantities import (
+    Angstrom,
+    Bar,
+    Dalton,
+    Femtoseconds,
+    Kelvin,
+    Molar,
+    PerPicosecond,
+    Picoseconds,
+)
+from ai2bmd.simulation.stages import Stage, default_stages
+from ai2bmd.solvation import BoxShape
 
-_UNITS: dict[str, dict[str, float]] = {
-    "ps": {"fs": 1e-3, "ps": 1.0, "ns": 1e3, "us": 1e6},
-    "fs": {"fs": 1.0, "ps": 1e3},
-    "K": {"": 1.0, "K": 1.0},
-    "/ps": {"": 1.0, "/ps": 1.0, "1/ps": 1.0, "ps-1": 1.0},
-}
-_QUANTITIES = {"time": "ps", "timestep": "fs", "temperature": "K", "friction": "/ps"}
-_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*")
+_IMPLICIT = {"ensemble": "nvt", "constraints": "none", "hydrogen_mass": None, "timestep": "1 fs"}
+_EXPLICIT = {"ensemble": "npt", "constraints": "h-bonds", "hydrogen_mass": None, "timestep": "2 fs"}
 
 
 class RunSettings(pydantic.BaseModel):
@@ -31,40 +36,61 @@ class RunSettings(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=())
 
     solvent: Solvent = "gbn2"
+    padding_A: Angstrom = pydantic.Field(default=10.0, alias="padding", ge=2, le=200)
+    """Water around the sphere that holds the protein; like box, salt and crystal_waters for explicit water only."""
+    box: BoxShape = "dodecahedron"
+    salt_M: Molar = pydantic.Field(default=0.15, alias="salt", ge=0, le=5)
+    """NaCl, in addition to the ions that neutralise the protein."""
+    crystal_waters: Literal["remove", "keep"] = "remove"
     coupling: Literal["units", "whole", "off"] = DEFAULT_COUPLING
     model: str | None = None
     """Model file; None is the one that comes with the package."""
-    ensemble: Ensemble = "nvt"
-    time_ps: float = pydantic.Field(default=1.0, alias="time", gt=0)
-    """Length of production, heating not counted."""
-    timestep_fs: float = pydantic.Field(default=1.0, alias="timestep", gt=0, le=20)
-    temperature_K: float = pydantic.Field(default=300.0, alias="temperature", gt=0, le=10_000)
-    friction_per_ps: float = pydantic.Field(default=1.0, alias="friction", gt=0)
+    ensemble: Ensemble
+    """By default npt in explicit water, else nvt."""
+    time_ps: Picoseconds = pydantic.Field(default=1.0, alias="time", gt=0)
+    """Length of production, equilibration not counted."""
+    timestep_fs: Femtoseconds = pydantic.Field(alias="timestep", gt=0, le=20)
+    """By default 2 fs in explicit water, else 1 fs."""
+    substeps: int = pydantic.Field(default=1, ge=1, le=16)
+    """Steps of the force field within one time step; the correction is evaluated once."""
+    constraints: Constraints
+    """Of the protein; by default bonds to hydrogen in explicit water, else none. Water is always rigid."""
+    hydrogen_mass_u: Dalton | None = pydantic.Field(alias="hydrogen_mass", gt=1, le=5)
+    """Of the protein's hydrogens, taken from the atoms they are bound to; None is their own."""
+    temperature_K: Kelvin = pydantic.Field(default=300.0, alias="temperature", gt=0, le=10_000)
+    pressure_bar: Bar = pydantic.Field(default=1.0, alias="pressure", gt=-1e4, lt=1e5)
+    friction_per_ps: PerPicosecond = pydantic.Field(default=1.0, alias="friction", gt=0)
     seed: int = pydantic.Field(default=1, ge=0, lt=2**31)
     device: Device = "auto"
     threads: int = pydantic.Field(default=1, ge=1)
     """Processor threads of torch and OpenMM; for a small protein a second one gains a sixth, and loses much more where
     the processors are shared."""
-    minimise_steps: int = pydantic.Field(default=500, ge=0)
-    """Of the environment alone, before the correction joins; 0 starts from the structure as it is."""
-    heat_steps: int = pydantic.Field(default=200, ge=0)
-    """Of strongly damped Langevin dynamics; with 0 the run starts from random velocities."""
+    equilibration: tuple[Stage, ...]
+    """Before production; by default what suits the solvent. An empty list starts from the structure as it is."""
     save_every: int = pydantic.Field(default=10, ge=1)
     """Steps between frames of the trajectory and rows of the log."""
     save_velocities: bool = False
     save_forces: bool = False
-    checkpoint_every: int = pydantic.Field(default=500, ge=1)
+    checkpoint_every: int = pydantic.Field(default=100, ge=1)
     """Steps after which trajectory, log and checkpoint are brought to the disk."""
+    max_hours: float | None = pydantic.Field(default=None, gt=0)
+    """Wall-clock limit, after which the run saves and stops, to be resumed."""
+    rollbacks: int = pydantic.Field(default=5, ge=0)
+    """How often the guard may send the run back before it gives up."""
     guard_every: int = pydantic.Field(default=10, ge=1)
     """Steps between two looks of the guard; when it finds something it goes back and finds the step."""
 
-    @pydantic.field_validator("time_ps", "timestep_fs", "temperature_K", "friction_per_ps", mode="before")
+    @pydantic.model_validator(mode="before")
     @classmethod
-    def _quantity(cls, value: Any, info: pydantic.ValidationInfo) -> float:
-        name = str(info.field_name)
-        return _parse_quantity(
-            value, _UNITS[next(unit for key, unit in _QUANTITIES.items() if name.startswith(f"{key}_"))]
-        )
+    def _by_solvent(cls, values: Any) -> Any:
+        """What a solvent suggests is in force where nothing else is said."""
+        if not isinstance(values, dict):
+            return values
+        solvent = values.get("solvent", "gbn2")
+        suggested = dict(_EXPLICIT if solvent in WATER_MODELS else _IMPLICIT)
+        suggested["equilibration"] = default_stages(solvent, temperature=values.get("temperature", "300 K"))
+        aliases = {name: field.alias or name for name, field in cls.model_fields.items()}
+        return suggested | {aliases.get(key, key): value for key, value in values.items()}
 
     @pydantic.field_validator("coupling", mode="before")
     @classmethod
@@ -72,10 +98,23 @@ class RunSettings(pydantic.BaseModel):
         return "off" if value is False else value  # YAML 1.1 reads a bare `off` as false
 
     @pydantic.model_validator(mode="after")
-    def _at_least_one_step(self) -> "RunSettings":
+    def _fits_together(self) -> "RunSettings":
         if self.last_step < 1:
             raise ValueError(f"time: {self.time_ps:g} ps is less than one timestep of {self.timestep_fs:g} fs")
+        stages = {"npt"} & {stage.ensemble for stage in self.equilibration}
+        if not self.explicit and (self.ensemble == "npt" or stages):
+            raise ValueError("ensemble: npt keeps the pressure of explicit water; take nvt, or --solvent opc")
+        if self.ensemble == "npt" and self.checkpoint_every % BAROSTAT_EVERY:
+            raise ValueError(
+                f"checkpoint_every: expected a multiple of {BAROSTAT_EVERY} steps, the barostat's interval, "
+                f"got {self.checkpoint_every}"
+            )
         return self
+
+    @property
+    def explicit(self) -> bool:
+        """Whether the protein is in explicit water."""
+        return self.solvent in WATER_MODELS
 
     @property
     def last_step(self) -> int:
@@ -88,15 +127,21 @@ class RunSettings(pydantic.BaseModel):
         return EngineSettings(
             ensemble=self.ensemble,
             timestep_fs=self.timestep_fs,
+            substeps=self.substeps,
             temperature_K=self.temperature_K,
             friction_per_ps=self.friction_per_ps,
+            pressure_bar=self.pressure_bar,
             seed=self.seed,
         )
 
     def as_text(self) -> dict[str, Any]:
         """Plain values with units, by the keys of a settings file."""
-        values = self.model_dump(by_alias=True)
-        return values | {key: f"{values[key]!r} {unit}".replace(" /ps", " 1/ps") for key, unit in _QUANTITIES.items()}
+        return self.model_dump(mode="json", by_alias=True)
+
+
+def default_settings() -> RunSettings:
+    """What a run takes that says nothing."""
+    return RunSettings.model_validate({})
 
 
 def make_settings(values: Mapping[str, Any], *, where: str) -> RunSettings:
@@ -109,20 +154,27 @@ def make_settings(values: Mapping[str, Any], *, where: str) -> RunSettings:
     Raises:
         InputError: an unknown key (the nearest known one is named), or a value that cannot be.
     """
-    known = list(RunSettings().as_text())
+    known = list(default_settings().as_text())
     for key in values:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, 1, 0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-            raise InputError(f"{where}: unknown setting {str(key)!r}; {hint}")
+            raise InputError(f"{where}: unknown setting {str(key)!r}; {_hint(str(key), known)}")
     try:
         return RunSettings.model_validate(dict(values))
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"][:1])
+        place = first["loc"][:3] if "equilibration" in first["loc"] else first["loc"][:1]
+        name = ".".join(str(part) for part in place)
+        if first["type"] == "extra_forbidden":
+            stage_keys = [field.alias or key for key, field in Stage.model_fields.items()]
+            raise InputError(f"{where}: unknown setting {name!r}; {_hint(str(place[-1]), stage_keys)}") from error
         reason = first["msg"].removeprefix("Value error, ")
         given = f", got {first['input']!r}" if name else ""
         raise InputError(f"{where}: {name + ': ' if name else ''}{reason}{given}") from error
+
+
+def _hint(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, 1, 0.5)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -150,12 +202,3 @@ def write_settings(settings: RunSettings, path: Path, *, comment: str) -> None:
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
-
-
-def _parse_quantity(value: Any, units: dict[str, float]) -> float:
-    """A number with its unit; the dimensionless way only where the unit cannot be mistaken."""
-    match = _NUMBER.fullmatch(str(value))
-    if match is None or match[2] not in units or isinstance(value, bool):
-        first = next(unit for unit in reversed(units) if unit) if "" in units else "ps" if "ns" in units else "fs"
-        raise ValueError(f"expected a number and a unit like 1{first}")
-    return float(match[1]) * units[match[2]]

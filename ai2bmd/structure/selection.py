@@ -24,7 +24,7 @@ _SYNONYMS = {
     "NH2": "NHE",
 }
 """Names that programs give to protonation states and caps; the states are chosen anew."""
-_WATERS = frozenset("HOH WAT DOD H2O SOL TIP TIP3 TP3 T3P OPC SPC".split())
+WATERS = frozenset("HOH WAT DOD H2O SOL TIP TIP3 TP3 T3P OPC SPC".split())
 _NUCLEOTIDES = frozenset("A C G U I DA DC DG DT DI DU".split())
 _D_AMINO_ACIDS = frozenset("DAL DAR DSG DAS DCY DGN DGL DHI DIL DLE DLY MED DPN DPR DSN DTH DTR DTY DVA".split())
 _PEPTIDE_BOND_A = 2.0
@@ -79,7 +79,7 @@ def _one_conformation(atoms: Iterable[AtomRecord], changes: list[Change]) -> lis
     names = {atom.residue_key: atom.residue_name for atom in every if atom.alternate == best.get(atom.residue_key)}
     for (chain, number), label in best.items():
         name = names[chain, number]
-        if len(weight[chain, number]) > 1 and name not in _WATERS:
+        if len(weight[chain, number]) > 1 and name not in WATERS:
             where = f"chain {chain}, residue {name} {number}"
             others = ", ".join(sorted(set(weight[chain, number]) - {label}))
             changes.append(Change("alternate location", where, f"kept {label}, dropped {others}"))
@@ -127,7 +127,7 @@ def _removals(residues: Sequence[ResidueRecord]) -> list[Change]:
 
 
 def _kind(name: str) -> str:
-    if name in _WATERS:
+    if name in WATERS:
         return "water"
     return "nucleotide" if name in _NUCLEOTIDES else "molecule"
 

@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from ai2bmd.assembly import corrected_system
-from ai2bmd.engine import Engine, EngineSettings
+from ai2bmd.engine import Engine
 from ai2bmd.environment import ForceFieldEnergy, build_environment
 from ai2bmd.errors import InputError
+from ai2bmd.integrators import EngineSettings
+from ai2bmd.minimisation import minimise
 
 CPU = torch.device("cpu")
 
@@ -53,7 +55,7 @@ def test_coupling_off_is_the_force_field_alone(engine):
 
 def test_a_checkpoint_continues_bit_for_bit(engine):
     first = engine(timestep_fs=0.5)
-    first.heat(steps=3)
+    first.draw_velocities()
     first.step(3)
     checkpoint = first.save_checkpoint()
     first.step(5)
@@ -69,7 +71,7 @@ def test_looking_at_the_state_does_not_disturb(engine):
     runs = []
     for looks in (0, 3):
         run = engine(timestep_fs=0.5)
-        run.heat(steps=2)
+        run.draw_velocities()
         for _ in range(4):
             run.step(1)
             for _ in range(looks):
@@ -82,7 +84,7 @@ def test_seeds_decide_the_noise(engine):
     ends = []
     for seed in (0, 0, 1):
         run = engine(seed=seed, coupling="off")
-        run.heat(steps=5)
+        run.draw_velocities()
         run.step(5)
         ends.append(run.state().positions_A)
     np.testing.assert_array_equal(ends[0], ends[1])
@@ -92,7 +94,7 @@ def test_seeds_decide_the_noise(engine):
 def test_minimisation_lowers_the_energy(engine):
     run = engine()
     before = run.state()
-    run.minimise(steps=50, corrected_steps=5)
+    minimise(run, steps=50, corrected_steps=5)
     after = run.state()
     assert after.potential_energy < before.potential_energy - 0.1
     assert np.isfinite(after.positions_A).all()
@@ -113,7 +115,9 @@ def test_checkpoint_that_does_not_fit(damage, engine):
         ({"timestep_fs": 0.0}, "timestep_fs: expected a positive number, got 0.0"),
         ({"temperature_K": float("nan")}, "temperature_K: expected a positive number, got nan"),
         ({"friction_per_ps": -1.0}, "friction_per_ps: expected a positive number, got -1.0"),
-        ({"ensemble": "npt"}, "ensemble: expected nvt or nve, got 'npt'"),
+        ({"ensemble": "npt"}, "constant pressure .npt. needs explicit water"),
+        ({"ensemble": "nph"}, "ensemble: expected npt, nvt or nve, got 'nph'"),
+        ({"substeps": 0}, "substeps: expected a whole number from 1, got 0"),
         ({"seed": -3}, "seed: expected a whole number from 0, got -3"),
     ],
 )

@@ -53,5 +53,5 @@ def test_residue_without_template_is_named(chignolin):
 
 
 def test_unknown_solvent(chignolin):
-    with pytest.raises(InputError, match="solvent: expected gas or gbn2, got 'water'"):
+    with pytest.raises(InputError, match=r"solvent: expected one of gas, gbn2, opc.* got 'water'"):
         build_environment(chignolin[0], solvent="water")  # type: ignore[arg-type]

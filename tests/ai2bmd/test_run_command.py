@@ -51,6 +51,7 @@ def test_a_run_leaves_everything_and_is_resumed(tmp_path, monkeypatch, capsys, e
     assert "Report: runs/chignolin/report.html" in output
     run = tmp_path / "runs" / "chignolin-2"
     names = {"prepared.pdb", "prepared.json", "settings.yaml", "trajectory.h5", "trajectory.h5md", "log.csv"}
+    names |= {"equilibration", "equilibration.csv"}
     assert {path.name for path in run.iterdir()} == names | {"checkpoint", "report.html", "analysis.csv"}
     assert main(["resume", "runs/chignolin-2", "--time", "20fs"]) == 0
     assert len(read_trajectory(run / "trajectory.h5").step) == 5
@@ -75,11 +76,11 @@ def test_a_run_with_a_model_opens_in_mdanalysis_with_no_help(tmp_path, examples,
 
 
 def test_flags_go_before_the_settings_file(tmp_path, examples):
-    (tmp_path / "settings.yaml").write_text("solvent: gas\ncoupling: off\ntime: 3fs\nseed: 5\nheat_steps: 2\n")
+    (tmp_path / "settings.yaml").write_text("solvent: gas\ncoupling: off\ntime: 3fs\nseed: 5\nsave_forces: true\n")
     words = ["run", str(examples / "chignolin.pdb"), "--config", str(tmp_path / "settings.yaml")]
     assert main([*words, "--seed", "6", "-o", str(tmp_path / "run")]) == 0
     parameters = read_trajectory(tmp_path / "run" / "trajectory.h5").parameters
-    assert (parameters["seed"], parameters["solvent"], parameters["heat_steps"]) == (6, "gas", 2)
+    assert (parameters["seed"], parameters["solvent"], parameters["save_forces"]) == (6, "gas", True)
 
 
 def test_a_run_directory_that_exists(tmp_path, refused, examples):
@@ -145,7 +146,7 @@ def test_resume_of_what_is_no_run(tmp_path, refused):
 
 
 def test_a_guarded_run_says_where_and_has_its_own_status(tmp_path, capsys, examples):
-    (tmp_path / "settings.yaml").write_text("heat_steps: 0\n")
+    (tmp_path / "settings.yaml").write_text("equilibration: []\nrollbacks: 1\n")
     words = ("--config", str(tmp_path / "settings.yaml"), "--timestep", "12fs", "--time", "1ps", "--coupling", "off")
     assert main(["run", str(examples / "chignolin.pdb"), *words, "-o", str(tmp_path / "run")]) == 3
     output = capsys.readouterr().out

@@ -18,8 +18,7 @@ QUICK = {
     "solvent": "gas",
     "coupling": "off",
     "device": "cpu",
-    "minimise_steps": 100,
-    "heat_steps": 0,
+    "equilibration": [{"name": "minimise", "minimise": 100}],
     "save_every": 5,
 }
 
@@ -59,7 +58,7 @@ def test_a_run_at_constant_energy_tells_its_drift(report):
 
 def test_backbone_angles_of_a_helix(report):
     """Not minimised: the first frame is the structure as built, phi -57 and psi -47 degrees (IUPAC-IUB 1970)."""
-    run, _ = report(minimise_steps=0)
+    run, _ = report(equilibration=[])
     angles = analyse_backbone(load_run(run))
     assert angles.residues.tolist() == list(range(1, 7))
     assert angles.phi[0] == pytest.approx(np.full(6, -57.0), abs=0.1)

@@ -20,8 +20,7 @@ QUICK = {
     "coupling": "off",
     "solvent": "gas",
     "device": "cpu",
-    "minimise_steps": 20,
-    "heat_steps": 5,
+    "equilibration": [{"name": "minimise", "minimise": 20}, {"name": "heat", "time": "5fs", "friction": "20/ps"}],
     "checkpoint_every": 20,
 }
 Start = Callable[..., Outcome]

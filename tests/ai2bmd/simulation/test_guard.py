@@ -21,7 +21,9 @@ def guard(chignolin: PreparedStructure) -> Guard:
 @pytest.fixture
 def state(chignolin: PreparedStructure) -> EngineState:
     zeros = np.zeros_like(chignolin.positions_A)
-    return EngineState(0, 0.0, chignolin.positions_A.copy(), zeros, zeros.copy(), -10.0, 1.0, 6.0, 300.0)
+    return EngineState(
+        0, 0.0, chignolin.positions_A.copy(), zeros, zeros.copy(), -10.0, 1.0, 6.0, 300.0, None, None, None, 0.0
+    )
 
 
 def test_a_good_state_passes(guard, state):
@@ -56,7 +58,7 @@ def test_a_force_too_large_and_a_temperature_too_high(guard, state):
 
 
 def test_a_run_that_breaks_stops_at_its_last_good_frame(tmp_path, start):
-    outcome = start(tmp_path / "broken", time="1ps", timestep="7fs", heat_steps=0, save_every=1, guard_every=10)
+    outcome = start(tmp_path / "broken", time="1ps", timestep="7fs", equilibration=(), save_every=1, guard_every=10)
     assert outcome.ending == "guarded"
     assert "residue" in outcome.problem
     assert "atom" in outcome.problem
@@ -72,6 +74,6 @@ def test_a_run_that_breaks_stops_at_its_last_good_frame(tmp_path, start):
 
 
 def test_a_guarded_run_resumes_from_there(tmp_path, start):
-    outcome = start(tmp_path / "broken", time="1ps", timestep="7fs", heat_steps=0)
+    outcome = start(tmp_path / "broken", time="1ps", timestep="7fs", equilibration=())
     again = resume_run(tmp_path / "broken", time=None, say=lambda line: None)[1]
     assert (again.step, again.problem) == (outcome.step, outcome.problem)

@@ -174,7 +174,7 @@ def test_a_signal_saves_and_the_run_can_be_resumed(tmp_path, start, quick_settin
     process.send_signal(number)
     output, errors = process.communicate(timeout=60)
     assert "ending='interrupted'" in output, errors
-    step = read_checkpoint(tmp_path / "run" / "checkpoint").step
+    step = read_checkpoint(tmp_path / "run" / "checkpoint").reached
     assert step > 0
     assert len(read_trajectory(tmp_path / "run" / "trajectory.h5").step) == step // 7 + 1
     total = f"{step + 20}fs"
@@ -189,7 +189,7 @@ def test_a_full_disk_ends_the_run_with_one_sentence_and_loses_nothing(tmp_path, 
     assert process.returncode == 1
     assert len(errors.strip().splitlines()) == 1
     assert f"the disk is full (File too large); all that {tmp_path / 'run'} held before is kept: free space" in errors
-    step = read_checkpoint(tmp_path / "run" / "checkpoint").step
+    step = read_checkpoint(tmp_path / "run" / "checkpoint").reached
     assert 0 < step < 1000
     assert read_trajectory(tmp_path / "run" / "trajectory.h5").step[-1] == step
     resume(tmp_path / "run", f"{step + 15}fs")

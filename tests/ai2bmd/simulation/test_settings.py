@@ -33,14 +33,14 @@ def test_a_misspelt_key_is_refused_with_the_nearest_known_one(key, near):
 @pytest.mark.parametrize(
     "key, value, reason",
     [
-        ("time", "10", "expected a number and a unit like 1ps"),
+        ("time", "10", "expected a number and a unit like 1 ps"),
         ("time", "10 parsec", "a number and a unit"),
         ("time", "-1ps", "greater than 0"),
         ("time", "0.1fs", "less than one timestep"),
         ("timestep", True, "a number and a unit"),
-        ("temperature", "warm", "a number and a unit like 1K"),
+        ("temperature", "warm", "a number and a unit like 1 K"),
         ("temperature", ".nan", "a number and a unit"),
-        ("solvent", "water", "'gas' or 'gbn2'"),
+        ("solvent", "water", "'gas', 'gbn2', 'opc'"),
         ("coupling", "half", "'units', 'whole' or 'off'"),
         ("seed", -1, "greater than or equal to 0"),
         ("save_every", 0, "greater than or equal to 1"),

@@ -1,0 +1,113 @@
+"""Everything a run works with, built from its directory alone, so that start and resume see the same digits."""
+
+# pyright: reportAttributeAccessIssue=false
+# (OpenMM makes its units when it is imported)
+import json
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import openmm
+import torch
+from jaxtyping import Float64
+from openmm import app, unit
+
+from ai2bmd.analysis.geometry import superposed_atoms
+from ai2bmd.assembly import CorrectedSystem, corrected_system
+from ai2bmd.device import openmm_platform, torch_device
+from ai2bmd.engine import Engine, masses
+from ai2bmd.imaging import SystemImaging
+from ai2bmd.integrators import EngineSettings
+from ai2bmd.protein import protein_topology
+from ai2bmd.simulation.checkpoint import Identity, identify
+from ai2bmd.simulation.equilibration import Watch
+from ai2bmd.simulation.guard import Guard, Limits
+from ai2bmd.simulation.run_directory import RunDirectory
+from ai2bmd.simulation.settings import RunSettings
+from ai2bmd.simulation.shape_restraint import add_shape_restraint
+from ai2bmd.structure.files import PreparedStructure, read_prepared
+
+
+@dataclass(frozen=True, eq=False)
+class Workbench:
+    """A structure with its environment and correction, ready to make engines."""
+
+    settings: RunSettings
+    prepared: PreparedStructure
+    corrected: CorrectedSystem
+    positions_A: Float64[np.ndarray, "atoms 3"]
+    """Of the whole system, where everything starts."""
+    imaging: SystemImaging
+    guard: Guard
+    identity: Identity
+    device: torch.device
+
+    @property
+    def topology(self) -> app.Topology:
+        """Of the whole system."""
+        return self.corrected.topology
+
+    def engine(self, settings: EngineSettings, restrained: bool) -> Engine:
+        """A new engine at the start; with the means to hold the protein's shape, if asked for."""
+        system = openmm.XmlSerializer.deserialize(openmm.XmlSerializer.serialize(self.corrected.system))
+        if restrained:
+            heavy = masses(system) > 3.5
+            chains = [atoms[heavy[atoms]] for atoms in self.imaging.chains]
+            add_shape_restraint(system, self.positions_A, [atoms for atoms in chains if len(atoms) > 2])
+        return Engine(
+            self.topology,
+            self.positions_A,
+            system,
+            correction=self.corrected.correction,
+            protein=self.corrected.protein,
+            settings=settings,
+            device=self.device,
+        )
+
+    def watch(self) -> Watch:
+        """What is looked at during equilibration."""
+        protein, atoms = protein_topology(self.topology)
+        chosen, _ = superposed_atoms(protein)
+        return Watch(atoms[chosen], self.positions_A, self.imaging, self.guard.problem)
+
+
+def open_workbench(directory: RunDirectory, settings: RunSettings) -> Workbench:
+    """Build everything from the files of a run directory.
+
+    Raises:
+        InputError: the structure or a setting cannot be used.
+        FragmentationError: the protein cannot be cut.
+        PotentialError: the model file cannot be used.
+    """
+    prepared = read_prepared(directory.prepared)
+    torch.set_num_threads(settings.threads)
+    device = torch_device(settings.device)
+    topology, positions_A = prepared.topology, prepared.positions_A
+    if settings.explicit:
+        file = app.PDBxFile(str(directory.system))
+        topology = file.topology
+        positions_A = np.array(file.positions.value_in_unit(unit.angstrom), dtype=np.float64)
+    corrected = corrected_system(
+        topology,
+        solvent=settings.solvent,
+        coupling=settings.coupling,
+        model=settings.model,
+        device=device,
+        constraints=settings.constraints,
+        hydrogen_mass_u=settings.hydrogen_mass_u,
+    )
+    if corrected.card:
+        directory.model_card.write_text(json.dumps(asdict(corrected.card), indent=1) + "\n")
+    platform = openmm_platform(device, threads=settings.threads)[0].getName()
+    structure = directory.system if settings.explicit else directory.prepared
+    return Workbench(
+        settings=settings,
+        prepared=prepared,
+        corrected=corrected,
+        positions_A=positions_A,
+        imaging=SystemImaging(topology, corrected.protein),
+        guard=Guard(topology, Limits.at(settings.temperature_K)),
+        identity=identify(
+            structure, settings, model_sha256=corrected.card.sha256 if corrected.card else None, platform=platform
+        ),
+        device=device,
+    )
