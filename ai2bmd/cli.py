@@ -13,6 +13,7 @@ from ai2bmd.errors import InputError
 COMMANDS = {
     "prepare": "make a protein file or a sequence ready for simulation",
     "fragment": "list and show the capped units a protein is cut into",
+    "forecast": "tell atoms, memory and speed of a run before anything is built",
     "run": "run molecular dynamics in a new run directory",
     "resume": "continue an interrupted or finished run",
     "analyze": "write the HTML report of a run",

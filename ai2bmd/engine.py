@@ -95,7 +95,7 @@ class Engine:
         self.topology, self.settings, self.protein = topology, settings, protein
         self.periodic = system.usesPeriodicBoundaryConditions()
         self._platform = openmm_platform(device, threads=torch.get_num_threads())
-        self._degrees_of_freedom = degrees_of_freedom(system)
+        self.degrees_of_freedom = degrees_of_freedom(system)
         self._mass_u = float(masses(system).sum())
         self.barostat: openmm.MonteCarloBarostat | None = None
         if settings.ensemble == "npt":
@@ -159,7 +159,7 @@ class Engine:
             energy_environment=potential - correction,
             energy_correction=correction,
             kinetic_energy=kinetic,
-            temperature_K=2.0 * kinetic / (self._degrees_of_freedom * _BOLTZMANN_EV_K),
+            temperature_K=2.0 * kinetic / (self.degrees_of_freedom * _BOLTZMANN_EV_K),
             box_A=box_A,
             volume_A3=volume_A3,
             density_g_cm3=None if volume_A3 is None else self._mass_u / volume_A3 * _G_CM3_PER_U_A3,

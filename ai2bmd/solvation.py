@@ -25,7 +25,7 @@ BOX_VECTORS: dict[BoxShape, Float64[np.ndarray, "3 3"]] = {
     "dodecahedron": np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.5, 0.5, np.sqrt(0.5)]]),
 }
 """Rows: box vectors of cells whose images are 1 apart, in OpenMM's reduced form (truncated octahedron, rhombic)."""
-_TEMPLATE_BOX: dict[WaterModel, str] = {
+TEMPLATE_BOX: dict[WaterModel, str] = {
     "opc": "tip4pew",
     "tip4p-fb": "tip4pew",
     "tip3p-fb": "tip3p",
@@ -114,7 +114,7 @@ def solvate(
     try:
         modeller.addSolvent(
             field,
-            model=_TEMPLATE_BOX[solvation.water],
+            model=TEMPLATE_BOX[solvation.water],
             boxVectors=vectors,
             ionicStrength=solvation.salt_M * unit.molar,
         )

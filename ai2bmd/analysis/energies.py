@@ -34,7 +34,8 @@ def analyse_energies(run: Run) -> Energies:
     """Energies of a run."""
     trajectory = run.trajectory
     total = trajectory.energy_environment + trajectory.energy_correction + trajectory.kinetic_energy
-    atoms = len(trajectory.atomic_numbers)
+    parameters = trajectory.parameters
+    atoms, freedom = int(parameters["system_atoms"]), int(parameters["degrees_of_freedom"])
     return Energies(
         environment=trajectory.energy_environment,
         correction=trajectory.energy_correction,
@@ -43,7 +44,7 @@ def analyse_energies(run: Run) -> Energies:
         drift_meV_per_atom_ps=energy_drift(run.time_ps, total, atoms=atoms),
         temperature_error_K=temperature_error(
             run.settings.temperature_K,
-            atoms=atoms,
+            degrees_of_freedom=freedom,
             length_ps=float(run.time_ps[-1] - run.time_ps[0]),
             memory_ps=0.5 / run.settings.friction_per_ps,
         ),
@@ -59,13 +60,13 @@ def energy_drift(
     return float(np.polyfit(time_ps - time_ps.mean(), total - total.mean(), 1)[0]) * 1000.0 / atoms
 
 
-def temperature_error(target_K: float, *, atoms: int, length_ps: float, memory_ps: float) -> float:
-    """Standard error (K) of the mean of the kinetic temperature, sqrt(2 / 3N) T for one independent frame.
+def temperature_error(target_K: float, *, degrees_of_freedom: int, length_ps: float, memory_ps: float) -> float:
+    """Standard error (K) of the mean of the kinetic temperature, sqrt(2 / f) T for one independent frame.
 
     Kinetic energy under Langevin dynamics forgets in 1 / 2 friction, `memory_ps`.
     """
     independent = max(1.0, length_ps / (2.0 * memory_ps))
-    return target_K * float(np.sqrt(2.0 / (3 * atoms) / independent))
+    return target_K * float(np.sqrt(2.0 / degrees_of_freedom / independent))
 
 
 def energy_facts(run: Run, energies: Energies) -> tuple[Fact, ...]:
@@ -96,7 +97,8 @@ def energy_sections(run: Run, energies: Energies) -> tuple[Section, ...]:
             temperature.axes.axhline(target, color=GREY, linestyle="--", linewidth=1.2, label="thermostat")
         temperature.figure.legend(loc="outside upper center", ncols=2)
     first = f"{energies.environment[0]:.2f} eV (environment) and {energies.correction[0]:.2f} eV (correction)"
-    one = run.settings.temperature_K * np.sqrt(2.0 / (3 * len(run.trajectory.atomic_numbers)))
+    parameters = run.trajectory.parameters
+    one = run.settings.temperature_K * np.sqrt(2.0 / int(parameters["degrees_of_freedom"]))
     return (
         Section(
             "Energies",
@@ -107,7 +109,7 @@ def energy_sections(run: Run, energies: Energies) -> tuple[Section, ...]:
         Section(
             "Temperature",
             temperature.html(),
-            f"The temperature of {len(run.trajectory.atomic_numbers)} atoms fluctuates by about {one:.0f} K by nature.",
+            f"The temperature of {parameters['system_atoms']} atoms fluctuates by about {one:.0f} K by nature.",
         ),
     )
 

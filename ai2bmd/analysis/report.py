@@ -10,6 +10,7 @@ import numpy as np
 
 from ai2bmd import __version__
 from ai2bmd.analysis.energies import Energies, analyse_energies, energy_facts, energy_sections
+from ai2bmd.analysis.equilibration import equilibration_sections
 from ai2bmd.analysis.geometry import Geometry, analyse_geometry, geometry_facts, geometry_sections
 from ai2bmd.analysis.load import Run, load_run
 from ai2bmd.analysis.movie import Movie, make_movie, movie_section
@@ -74,6 +75,7 @@ def _sections(run: Run, energies: Energies, geometry: Geometry, movie: Movie) ->
         *backbone,
         *energy_sections(run, energies),
         *geometry_sections(run, geometry),
+        *equilibration_sections(run),
         *provenance_sections(run),
     )
 

@@ -6,6 +6,7 @@ from typing import Literal
 from ai2bmd.analysis.energies import Energies
 from ai2bmd.analysis.geometry import Geometry
 from ai2bmd.analysis.load import Run
+from ai2bmd.simulation.guard_files import read_events
 
 STABLE_RMSD_A = 2.5
 CHANGED_RMSD_A = 5.0
@@ -28,9 +29,13 @@ def judge(run: Run, energies: Energies, geometry: Geometry) -> Verdict:
     """Judge a run by its end, temperature or energy, and shape."""
     remarks = (_ending(run), _temperature_or_energy(run, energies), _shape(run, geometry))
     sentences = [sentence for sentence, _ in remarks]
-    if run.directory.guard.is_file():
+    events = read_events(run.directory.guard_events)
+    if events.stopped:
         return Verdict("stopped", "Stopped", tuple(sentences))
-    good = all(fine for _, fine in remarks)
+    if events.rollbacks:
+        times = "once" if events.rollbacks == 1 else f"{events.rollbacks} times"
+        sentences.append(f"The guard sent the run back {times}, see guard.csv.")
+    good = all(fine for _, fine in remarks) and not events.rollbacks
     if good and run.time_ps[-1] < LONG_PS:
         sentences.append("It is short: it shows that the simulation holds, not how the protein behaves over time.")
     return Verdict("good" if good else "look", "Stable" if good else "Look closer", tuple(sentences))
@@ -39,7 +44,7 @@ def judge(run: Run, energies: Energies, geometry: Geometry) -> Verdict:
 def _ending(run: Run) -> tuple[str, bool]:
     settings = run.settings
     reached, planned = float(run.time_ps[-1]), settings.last_step * settings.timestep_fs / 1000.0
-    if run.directory.guard.is_file():
+    if read_events(run.directory.guard_events).stopped:
         return f"The guard stopped the run after {reached:g} ps: the geometry broke, see guard.pdb.", False
     if reached + settings.save_every * settings.timestep_fs / 1000.0 * run.stride <= planned:
         return f"The run has reached {reached:g} of {planned:g} ps and can be resumed.", True

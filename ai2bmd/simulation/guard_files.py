@@ -1,6 +1,7 @@
 """What the guard leaves behind: the geometry to look at, frames to label, a line for each event."""
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
 
 import ase
@@ -48,6 +49,23 @@ def append_for_labelling(
             if np.isfinite(positions_A[protein]).all():
                 atoms = ase.Atoms(numbers, positions_A[protein], info={"step": step, "frame": name})
                 extxyz.write_extxyz(file, [atoms])
+
+
+@dataclass(frozen=True)
+class GuardEvents:
+    """How often the guard sent a run back, and whether it ended it."""
+
+    rollbacks: int
+    stopped: bool
+
+
+def read_events(path: Path) -> GuardEvents:
+    """The events of a run; a run without the file had none."""
+    if not path.is_file():
+        return GuardEvents(0, stopped=False)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return GuardEvents(sum(bool(row["back_to_step"]) for row in rows), bool(rows) and not rows[-1]["back_to_step"])
 
 
 def append_event(path: Path, *, step: int, back_to: int | None, problem: str) -> None:

@@ -134,7 +134,8 @@ def _go(workbench: Workbench, directory: RunDirectory, interruption: Interruptio
         atomic_numbers=atomic_numbers(workbench.topology)[workbench.corrected.protein],
         velocities=settings.save_velocities,
         forces=settings.save_forces,
-        parameters=_parameters(workbench.identity, settings),
+        parameters=_parameters(workbench.identity, settings)
+        | {"system_atoms": workbench.topology.getNumAtoms(), "degrees_of_freedom": engine.degrees_of_freedom},
     )
     directory.trajectory_alias.symlink_to(directory.trajectory.name)
     with trajectory, RunLog(directory.log) as log:

@@ -40,7 +40,7 @@ def make_run(examples, chignolin) -> Callable[..., Path]:
                 atomic_numbers=numbers,
                 velocities=False,
                 forces=False,
-                parameters={"model_sha256": "abc"},
+                parameters={"model_sha256": "abc", "system_atoms": 166, "degrees_of_freedom": 498},
             ) as trajectory,
             (path / "log.csv").open("w") as log,
         ):

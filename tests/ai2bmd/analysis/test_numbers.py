@@ -110,7 +110,7 @@ def test_drift_and_error_of_the_temperature():
     time = np.linspace(0.0, 2.0, 11)
     assert energy_drift(time, -300.0 + 0.05 * time, atoms=10) == pytest.approx(5.0)
     assert energy_drift(time[:2], time[:2], atoms=10) is None
-    error = temperature_error(300.0, atoms=600, length_ps=100.0, memory_ps=0.5)
+    error = temperature_error(300.0, degrees_of_freedom=1800, length_ps=100.0, memory_ps=0.5)
     assert error == pytest.approx(300.0 * math.sqrt(2 / 1800) / 10)
 
 

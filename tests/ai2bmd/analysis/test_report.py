@@ -126,13 +126,13 @@ def test_the_card_of_another_model_is_told(make_run, tmp_path):
 
 def test_a_stopped_run_is_told(make_run, tmp_path):
     path = make_run(tmp_path / "broken", frames=5)
-    (path / "guard.pdb").touch()
+    (path / "guard.csv").write_text("step,back_to_step,problem\n9,,broken\n")
     run = load_run(path)
     verdict = judge(run, analyse_energies(run), analyse_geometry(run))
     assert verdict.grade == "stopped"
     assert "guard stopped the run after 0.04 ps" in verdict.sentences[0]
     assert not any("simulation holds" in sentence for sentence in verdict.sentences)
-    (path / "guard.pdb").unlink()
+    (path / "guard.csv").unlink()
     assert "simulation holds" in judge(run, analyse_energies(run), analyse_geometry(run)).sentences[-1]
 
 

@@ -1,0 +1,141 @@
+"""Equilibration: what each stage did to temperature, density, energy and shape, and whether it came to rest."""
+
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+import numpy as np
+from jaxtyping import Float64
+
+from ai2bmd.analysis.figures import BLUE, GREEN, GREY, ORANGE, plot, time_label
+from ai2bmd.analysis.load import Run
+from ai2bmd.analysis.sections import Section, table
+from ai2bmd.simulation.equilibration import Sample, read_samples
+
+_TEMPERATURE_K = 15.0
+_DENSITY = 0.005
+"""Relative; the density of water at 300 K changes so much in 20 K."""
+_RMSD_A = 0.3
+_LARGEST_RMSD_A = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class StageSummary:
+    """One stage; means are over its last half."""
+
+    name: str
+    length_ps: float
+    temperature_K: float
+    density_g_cm3: float | None
+    energy_environment_eV: float
+    rmsd_A: float
+    converged: bool
+    reason: str
+
+
+def summarise(samples: list[Sample]) -> tuple[StageSummary, ...]:
+    """A summary of each stage, in order."""
+    stages, start_ps = [], 0.0
+    for _, group in groupby(samples, key=lambda sample: sample.stage):
+        rows = list(group)
+        stages.append(_summary(rows, length_ps=rows[-1].time_ps - start_ps))
+        start_ps = rows[-1].time_ps
+    return tuple(stages)
+
+
+def _summary(rows: list[Sample], *, length_ps: float) -> StageSummary:
+    half = rows[len(rows) // 2 :]
+    density = [row.density_g_cm3 for row in half if row.density_g_cm3 is not None]
+    converged, reason = (True, "minimised") if length_ps == 0.0 else _verdict(rows)
+    return StageSummary(
+        name=rows[0].stage,
+        length_ps=length_ps,
+        temperature_K=float(np.mean([row.temperature_K for row in half])),
+        density_g_cm3=float(np.mean(density)) if density else None,
+        energy_environment_eV=float(np.mean([row.energy_environment_eV for row in half])),
+        rmsd_A=float(np.mean([row.rmsd_A for row in half])),
+        converged=converged,
+        reason=reason,
+    )
+
+
+def _verdict(rows: list[Sample]) -> tuple[bool, str]:
+    """Whether temperature, density and shape are the same in the third and the last quarter of a stage."""
+    ramped = rows[0].thermostat_K != rows[-1].thermostat_K
+    remarks = []
+    off = abs(_last(rows, "temperature_K") - rows[-1].thermostat_K)
+    if not ramped and off > _TEMPERATURE_K:
+        remarks.append(f"temperature {off:.0f} K away from the thermostat")
+    if rows[0].density_g_cm3 is not None and (change := abs(_change(rows, "density_g_cm3"))) > _DENSITY:
+        remarks.append(f"density still changing, by {100 * change:.1f} %")
+    shape = _change(rows, "rmsd_A") * _last(rows, "rmsd_A")
+    if abs(shape) > _RMSD_A:
+        remarks.append(f"RMSD still changing, by {shape:.1f} \N{ANGSTROM SIGN}")
+    if _last(rows, "rmsd_A") > _LARGEST_RMSD_A:
+        remarks.append(f"RMSD above {_LARGEST_RMSD_A:g} \N{ANGSTROM SIGN}")
+    return not remarks, ", ".join(remarks) or "at rest"
+
+
+def _quarter(rows: list[Sample], name: str, number: int) -> float:
+    values: Float64[np.ndarray, " rows"] = np.array([getattr(row, name) for row in rows], dtype=np.float64)
+    return float(np.array_split(values, min(4, len(values)))[number].mean())
+
+
+def _last(rows: list[Sample], name: str) -> float:
+    return _quarter(rows, name, -1)
+
+
+def _change(rows: list[Sample], name: str) -> float:
+    """From the third quarter to the last, relative to the last."""
+    if len(rows) < 4:
+        return 0.0
+    return (_last(rows, name) - _quarter(rows, name, -2)) / max(_last(rows, name), 1e-12)
+
+
+def equilibration_sections(run: Run) -> tuple[Section, ...]:
+    """A table of the stages with a verdict for each, and courses; nothing for a run without equilibration."""
+    path = run.directory.equilibration_table
+    if not path.is_file() or not (samples := read_samples(path)):
+        return ()
+    stages = summarise(samples)
+    rows = [
+        (
+            stage.name,
+            f"{stage.length_ps:.3g} ps" if stage.length_ps else "",
+            f"{stage.temperature_K:.0f} K" if stage.length_ps else "",
+            f"{stage.density_g_cm3:.3f}" if stage.density_g_cm3 is not None else "",
+            f"{stage.energy_environment_eV:.1f}",
+            f"{stage.rmsd_A:.2f}",
+            ("converged: " if stage.converged else "not converged: ") + stage.reason if stage.length_ps else "done",
+        )
+        for stage in stages
+    ]
+    header = (
+        "stage",
+        "length",
+        "temperature",
+        "density (g/cm\N{SUPERSCRIPT THREE})",
+        "environment (eV)",
+        "RMSD (\N{ANGSTROM SIGN})",
+        "verdict",
+    )
+    note = "Means over the last half of each stage. RMSD to the prepared structure."
+    return (Section("Equilibration", table(rows, header=header) + _courses(samples), note, wide=True),)
+
+
+def _courses(samples: list[Sample]) -> str:
+    moving = [sample for sample in samples if sample.time_ps > 0]
+    if len(moving) < 2:
+        return ""
+    time_ps = np.array([sample.time_ps for sample in moving])
+    panels = [("temperature_K", "temperature (K)", GREEN), ("rmsd_A", "RMSD (\N{ANGSTROM SIGN})", BLUE)]
+    if moving[0].density_g_cm3 is not None:
+        panels.insert(1, ("density_g_cm3", "density (g/cm\N{SUPERSCRIPT THREE})", ORANGE))
+    images = []
+    for name, label, color in panels:
+        with plot(f"{label} during equilibration", x=time_label(time_ps), y=label, width_in=4.3) as drawing:
+            drawing.axes.plot(time_ps, [getattr(sample, name) for sample in moving], color=color, linewidth=1.4)
+            for before, after in pairwise(moving):
+                if before.stage != after.stage:
+                    drawing.axes.axvline(before.time_ps, color=GREY, linestyle=":", linewidth=1.0)
+        images.append(drawing.html())
+    return f'<div class="row">{"".join(images)}</div>'

@@ -1,0 +1,180 @@
+"""What a run will need: atoms, memory and speed, told before anything is built.
+
+The size of the box follows from the protein's; the speed is measured on this machine, with a few evaluations of the
+correction and a few steps of a small box of water, and scaled to the size.
+"""
+
+# pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false
+# (OpenMM makes its units when it is imported)
+import resource
+import time
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import openmm
+import torch
+from openmm import Vec3, app, unit
+
+from ai2bmd.assembly import corrected_system
+from ai2bmd.device import openmm_platform, torch_device
+from ai2bmd.environment import WaterModel, build_environment, force_field
+from ai2bmd.simulation.settings import RunSettings
+from ai2bmd.solvation import (
+    BOX_VECTORS,
+    MOLECULES_PER_A3_MOLAR,
+    SITES,
+    TEMPLATE_BOX,
+    WATER_NUMBER_DENSITY_A3,
+    image_distance_A,
+)
+from ai2bmd.structure.files import PreparedStructure
+
+_PROTEIN_A3_PER_U = 1.21
+"""Partial specific volume of 0.73 cm3/g (Harpaz, Gerstein and Chothia, Structure 2, 641, 1994)."""
+_AREA_A2, _AREA_POWER = 6.3, 0.73
+"""Accessible surface of a folded protein from its mass (Miller et al., J. Mol. Biol. 196, 641, 1987)."""
+_GAP_AT_BOX_A2, _GAP_AT_PROTEIN_A2 = 0.0091, 0.045
+"""Molecules missing per area where the filled box meets its images and the protein, fitted to boxes made by OpenMM."""
+_SAMPLE_EDGE_NM = 2.5
+_BYTES_PER_ENVIRONMENT_ATOM = 12_000
+"""Topology, System and Context in Python and OpenMM, measured on boxes of 5,000 to 50,000 atoms."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Sizes, and what a step costs."""
+
+    protein_atoms: int
+    water_molecules: int
+    ions: int
+    atoms: int
+    """Protein, water with its virtual sites, and ions."""
+    memory_bytes: int
+    correction_s: float
+    environment_s: float
+    timestep_fs: float
+    substeps: int
+    total_ps: float
+    equilibration_s: float
+
+    @property
+    def step_s(self) -> float:
+        """Seconds a step of production takes."""
+        return self.correction_s + self.substeps * self.environment_s
+
+    @property
+    def ns_per_day(self) -> float:
+        """Speed of production."""
+        return self.timestep_fs * 1e-6 * 86_400.0 / self.step_s
+
+    @property
+    def production_s(self) -> float:
+        """Seconds that production takes."""
+        return self.total_ps * 1000.0 / self.timestep_fs * self.step_s
+
+
+def forecast(prepared: PreparedStructure, settings: RunSettings) -> Forecast:
+    """Forecast a run of a prepared structure.
+
+    Raises:
+        InputError: the structure, the model or a setting cannot be used.
+    """
+    torch.set_num_threads(settings.threads)
+    waters, ions = solvent_molecules(prepared, settings)
+    sites = SITES[cast(WaterModel, settings.solvent)] if settings.explicit else 0
+    protein_atoms = prepared.topology.getNumAtoms()
+    atoms = protein_atoms + sites * waters + ions
+    correction_s = _correction_seconds(prepared, settings)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + atoms * _BYTES_PER_ENVIRONMENT_ATOM
+    environment_s = _water_seconds(settings, atoms) if settings.explicit else _implicit_seconds(prepared, settings)
+    return Forecast(
+        protein_atoms=protein_atoms,
+        water_molecules=waters,
+        ions=ions,
+        atoms=atoms,
+        memory_bytes=memory,
+        correction_s=correction_s,
+        environment_s=environment_s,
+        timestep_fs=settings.timestep_fs,
+        substeps=settings.substeps,
+        total_ps=settings.time_ps,
+        equilibration_s=_equilibration_seconds(settings, correction_s, environment_s),
+    )
+
+
+def solvent_molecules(prepared: PreparedStructure, settings: RunSettings) -> tuple[int, int]:
+    """(water molecules, ions) that solvation will put around a protein, within a few percent."""
+    if not settings.explicit:
+        return 0, 0
+    edge_A = image_distance_A(prepared.positions_A, padding_A=settings.padding_A)
+    box_A3 = edge_A**3 * float(np.linalg.det(BOX_VECTORS[settings.box]))
+    box_A2 = 6.0 * box_A3 / edge_A  # cells that touch a sphere of the radius edge / 2 with all their faces
+    masses = [atom.element.mass.value_in_unit(unit.dalton) for atom in prepared.topology.atoms()]
+    water_A3 = box_A3 - _PROTEIN_A3_PER_U * sum(masses)
+    protein_A2 = _AREA_A2 * sum(masses) ** _AREA_POWER
+    molecules = WATER_NUMBER_DENSITY_A3 * water_A3 - _GAP_AT_BOX_A2 * box_A2 - _GAP_AT_PROTEIN_A2 * protein_A2
+    charge = build_environment(prepared.topology, solvent="gas")
+    force = next(force for force in charge.getForces() if isinstance(force, openmm.NonbondedForce))
+    net = sum(force.getParticleParameters(i)[0].value_in_unit(unit.elementary_charge) for i in range(len(masses)))
+    pairs = round(settings.salt_M * MOLECULES_PER_A3_MOLAR * water_A3)
+    ions = 2 * pairs + abs(round(net))
+    return round(molecules) - ions, ions
+
+
+def _correction_seconds(prepared: PreparedStructure, settings: RunSettings) -> float:
+    if settings.coupling == "off":
+        return 0.0
+    device = torch_device(settings.device)
+    built = corrected_system(
+        prepared.topology, solvent="gas", coupling=settings.coupling, model=settings.model, device=device
+    )
+    assert built.correction is not None  # the coupling is not off
+    times = []
+    generator = np.random.default_rng(0)
+    for _ in range(4):  # the first compiles
+        start = time.perf_counter()
+        built.correction.evaluate(prepared.positions_A + generator.normal(scale=0.01, size=prepared.positions_A.shape))
+        times.append(time.perf_counter() - start)
+    return float(np.median(times[1:]))
+
+
+def _water_seconds(settings: RunSettings, atoms: int) -> float:
+    """A step of this many atoms, from one of a small box of water."""
+    water = cast(WaterModel, settings.solvent)
+    modeller = app.Modeller(app.Topology(), [])
+    modeller.addSolvent(
+        force_field(water), model=TEMPLATE_BOX[water], boxSize=Vec3(1, 1, 1) * _SAMPLE_EDGE_NM * unit.nanometer
+    )
+    system = build_environment(modeller.topology, solvent=water)
+    return _step_seconds(system, modeller.positions, settings) * atoms / system.getNumParticles()
+
+
+def _implicit_seconds(prepared: PreparedStructure, settings: RunSettings) -> float:
+    system = build_environment(prepared.topology, solvent=settings.solvent)
+    return _step_seconds(system, prepared.positions_A / 10.0, settings)
+
+
+def _step_seconds(system: openmm.System, positions: object, settings: RunSettings, *, steps: int = 20) -> float:
+    platform = openmm_platform(torch_device(settings.device), threads=settings.threads)
+    context = openmm.Context(system, openmm.VerletIntegrator(1e-5), *platform)
+    context.setPositions(positions)
+    context.computeVirtualSites()
+    context.getIntegrator().step(2)
+    context.getState(energy=True)
+    start = time.perf_counter()
+    context.getIntegrator().step(steps)
+    context.getState(energy=True)
+    return (time.perf_counter() - start) / steps
+
+
+def _equilibration_seconds(settings: RunSettings, correction_s: float, environment_s: float) -> float:
+    total = 0.0
+    for stage in settings.equilibration:
+        part = correction_s if max(stage.correction) > 0 else 0.0
+        if stage.minimise:
+            total += stage.minimise * environment_s * 2.0  # two evaluations a step, in the mean
+        else:
+            assert stage.time_ps is not None  # else it would be a minimisation
+            total += 1000.0 * stage.time_ps / (settings.timestep_fs / settings.substeps) * (environment_s + part)
+    return total
