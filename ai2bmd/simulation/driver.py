@@ -176,13 +176,15 @@ class _Loop:
     def _begin(self) -> "_Good":
         """Where the loop starts; a new run gets its first frame and its first anchor."""
         session, engine = self._session, self._session.engine
+        if self._anchor is not None:
+            # no look at the energy: with multiple time steps OpenMM draws random numbers for it
+            return _Good(self._anchor.step, engine.save_checkpoint(), engine.positions_A())
         state = engine.state()
-        good = _Good(state.step, engine.save_checkpoint(), state.positions_A)
-        if self._anchor is None:
-            if problem := session.problem(state):
-                raise _Broken(0, problem, good, state.positions_A)
-            session.save_frame(state, ns_per_day=0.0)
-            self._drop_anchor(good)
+        good = _Good(0, engine.save_checkpoint(), state.positions_A)
+        if problem := session.problem(state):
+            raise _Broken(0, problem, good, state.positions_A)
+        session.save_frame(state, ns_per_day=0.0)
+        self._drop_anchor(good)
         return good
 
     def _look(self, good: "_Good", step: int) -> EngineState:

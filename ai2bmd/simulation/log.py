@@ -18,6 +18,7 @@ COLUMNS = (
     "total_energy_eV",
     "temperature_K",
     "max_force_eV_per_A",
+    "density_g_cm3",
     "ns_per_day",
 )
 
@@ -46,7 +47,8 @@ class RunLog:
         energies = (state.energy_environment, state.energy_correction, potential, kinetic, potential + kinetic)
         force = float(np.linalg.norm(state.forces_eV_per_A, axis=1).max())
         row = [f"{state.step}", f"{state.time_ps:.10g}", *(f"{energy:.8f}" for energy in energies)]
-        row += [f"{state.temperature_K:.4f}", f"{force:.6f}", f"{ns_per_day:.4g}"]
+        density = "" if state.density_g_cm3 is None else f"{state.density_g_cm3:.6f}"
+        row += [f"{state.temperature_K:.4f}", f"{force:.6f}", density, f"{ns_per_day:.4g}"]
         self._pending += (",".join(row) + "\n").encode()
 
     def truncate(self, size: int) -> None:

@@ -6,8 +6,10 @@ import openmm
 import pytest
 from openmm import app
 
+from ai2bmd.engine import degrees_of_freedom, masses
 from ai2bmd.environment import FORCE_FIELD, ForceFieldEnergy, build_environment, partial_charges
 from ai2bmd.errors import InputError
+from ai2bmd.solvation import Solvation, solvate
 
 
 @pytest.mark.parametrize(("group", "name"), [("chignolin", "chignolin"), ("trpcage", "trpcage")])
@@ -55,3 +57,40 @@ def test_residue_without_template_is_named(chignolin):
 def test_unknown_solvent(chignolin):
     with pytest.raises(InputError, match=r"solvent: expected one of gas, gbn2, opc.* got 'water'"):
         build_environment(chignolin[0], solvent="water")  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def in_water(chignolin):
+    """Topology of chignolin in a small box of TIP3P."""
+    return solvate(*chignolin, Solvation("tip3p", padding_A=4.0)).topology
+
+
+@pytest.mark.parametrize("constraints", ["none", "h-bonds"])
+def test_water_is_rigid_and_constraints_are_of_the_protein(in_water, constraints):
+    system = build_environment(in_water, solvent="tip3p", constraints=constraints)
+    waters = sum(residue.name == "HOH" for residue in in_water.residues())
+    hydrogens = sum(atom.element.symbol == "H" for atom in list(in_water.atoms())[:166])
+    expected = 3 * waters + (hydrogens if constraints == "h-bonds" else 0)
+    assert system.getNumConstraints() == expected
+    assert degrees_of_freedom(system) == 3 * in_water.getNumAtoms() - expected
+
+
+def test_heavy_hydrogens_keep_the_mass_of_the_protein(in_water):
+    plain, heavy = (build_environment(in_water, solvent="tip3p", hydrogen_mass_u=mass) for mass in (None, 3.0))
+    before, after = masses(plain), masses(heavy)
+    assert after.sum() == pytest.approx(before.sum())
+    np.testing.assert_array_equal(after[166:], before[166:])
+    hydrogens = np.flatnonzero(before[:166] < 1.1)
+    np.testing.assert_allclose(after[hydrogens], 3.0)
+
+
+def test_explicit_water_needs_a_box_and_one_that_is_large_enough(chignolin, in_water):
+    with pytest.raises(InputError, match="explicit water needs a structure with a periodic box"):
+        build_environment(chignolin[0], solvent="opc")
+    vectors = in_water.getPeriodicBoxVectors()
+    in_water.setPeriodicBoxVectors([vector * 0.6 for vector in vectors])
+    try:
+        with pytest.raises(InputError, match="less than twice the cutoff of interactions"):
+            build_environment(in_water, solvent="tip3p")
+    finally:
+        in_water.setPeriodicBoxVectors(vectors)

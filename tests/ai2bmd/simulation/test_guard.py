@@ -1,7 +1,9 @@
 """The guard: ordinary dynamics passes, every kind of broken state is told with its atoms."""
 
+import csv
 import dataclasses
 
+import ase.io
 import numpy as np
 import pytest
 from openmm import app, unit
@@ -77,3 +79,49 @@ def test_a_guarded_run_resumes_from_there(tmp_path, start):
     outcome = start(tmp_path / "broken", time="1ps", timestep="7fs", equilibration=())
     again = resume_run(tmp_path / "broken", time=None, say=lambda line: None)[1]
     assert (again.step, again.problem) == (outcome.step, outcome.problem)
+
+
+def events(path):
+    with (path / "guard.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_that_breaks_once_goes_back_and_ends_well(tmp_path, start):
+    """Steps of 4.5 fs tear bonds of hydrogen, of half as much, taken for a while after a rollback, they do not."""
+    settings = {"time": "900fs", "timestep": "4.5fs", "equilibration": (), "checkpoint_every": 20, "save_every": 5}
+    assert start(tmp_path / "stubborn", rollbacks=0, **settings).ending == "guarded"
+    outcome = start(tmp_path / "run", rollbacks=3, **settings)
+    assert (outcome.ending, outcome.step) == ("finished", 200)
+    found = events(tmp_path / "run")
+    assert len(found) == 1
+    assert int(found[0]["back_to_step"]) % 20 == 0
+    assert int(found[0]["step"]) > int(found[0]["back_to_step"])
+    trajectory = read_trajectory(tmp_path / "run" / "trajectory.h5")
+    assert trajectory.step.tolist() == list(range(0, 201, 5))
+    np.testing.assert_allclose(trajectory.time_ps, trajectory.step * 0.0045, atol=1e-9)
+    frames = ase.io.read(tmp_path / "run" / "guard.xyz", index=":")
+    assert [frame.info["frame"] for frame in frames] == ["before", "offending"]
+    assert len(frames[0]) == 166
+    assert frames[0].info["step"] == int(found[0]["step"])
+
+
+def test_a_run_with_a_rollback_resumes_bit_for_bit(tmp_path, start):
+    settings = {"timestep": "4.5fs", "equilibration": (), "checkpoint_every": 20, "save_every": 5}
+    start(tmp_path / "whole", time="900fs", **settings)
+    start(tmp_path / "half", time="450fs", **settings)
+    assert len(events(tmp_path / "half")) == 1
+    resume_run(tmp_path / "half", time="900fs", say=lambda line: None)
+    one, other = (read_trajectory(tmp_path / name / "trajectory.h5") for name in ("whole", "half"))
+    np.testing.assert_array_equal(one.positions_A, other.positions_A)
+
+
+def test_the_guard_gives_up_after_a_set_number_of_rollbacks(tmp_path, start):
+    settings = {"time": "1ps", "timestep": "12fs", "equilibration": ()}
+    outcome = start(tmp_path / "run", rollbacks=2, **settings)
+    assert outcome.ending == "guarded"
+    assert [bool(event["back_to_step"]) for event in events(tmp_path / "run")] == [True, True, False]
+
+
+def test_contacts_closer_than_the_training_data(guard, state):
+    close = dataclasses.replace(state, wall_eV=1.5)
+    assert "closer to each other than any the model was trained on (wall energy 1.50 eV" in guard.problem(close)
