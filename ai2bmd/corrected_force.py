@@ -16,15 +16,16 @@ LAMBDA = "lambda_correction"
 """Global parameter: 0 is the environment alone, 1 environment and correction."""
 FORCE_GROUP = 1
 """Of the correction, so that an integrator can evaluate it less often than the environment."""
+NAME = "ab initio correction"
 _KEPT = 2  # a barostat that rejects its trial goes back to the positions before
 
 
 class CorrectionForce:
     """The PythonForce's function; evaluations at the last two sets of positions are remembered, not repeated."""
 
-    def __init__(self, correction: Correction, *, periodic: bool) -> None:
+    def __init__(self, correction: Correction, *, periodic: bool, parameter: str = LAMBDA) -> None:
         """For one protein; in a periodic system it is made whole before the model sees it."""
-        self._correction = correction
+        self._correction, self._parameter = correction, parameter
         self._imaging = ProteinImaging(correction.plan.n_atoms, correction.plan.protein_bonds) if periodic else None
         self._known: deque[tuple[np.ndarray, float, np.ndarray, float]] = deque(maxlen=_KEPT)
         self.energy_eV = 0.0
@@ -34,7 +35,7 @@ class CorrectionForce:
 
     def __call__(self, state: openmm.State) -> tuple[float, np.ndarray]:
         """Energy (kJ/mol) and forces (kJ/mol/nm), times lambda; at lambda = 0 the model is not asked."""
-        scale = state.getParameters()[LAMBDA]
+        scale = state.getParameters()[self._parameter]
         positions = state.getPositions(asNumpy=True)._value
         if scale == 0.0:
             self.energy_eV = self.wall_eV = 0.0
@@ -60,24 +61,31 @@ class CorrectionForce:
 
 
 def add_correction(
-    system: openmm.System, correction: Correction, protein: Int64[np.ndarray, " protein_atoms"]
+    system: openmm.System,
+    correction: Correction,
+    protein: Int64[np.ndarray, " protein_atoms"],
+    *,
+    parameter: str = LAMBDA,
+    force_group: int = FORCE_GROUP,
 ) -> CorrectionForce:
-    """Add the correction to a System, in force group `FORCE_GROUP`, with the global parameter `LAMBDA` at 1.
+    """Add the correction to a System, scaled by a global parameter that is 1 by default.
 
     Args:
         system: changed in place.
         correction: of the protein.
         protein: index in the system of each of its atoms.
+        parameter: name of the global parameter.
+        force_group: of the correction.
 
     Returns:
         The function behind the force; the caller keeps it only to read the energy.
     """
     periodic = system.usesPeriodicBoundaryConditions()
-    function = CorrectionForce(correction, periodic=periodic)
-    force = openmm.PythonForce(function, {LAMBDA: 1.0})
+    function = CorrectionForce(correction, periodic=periodic, parameter=parameter)
+    force = openmm.PythonForce(function, {parameter: 1.0})
     force.setParticles([int(atom) for atom in protein])
     force.setUsesPeriodicBoundaryConditions(periodic)
-    force.setForceGroup(FORCE_GROUP)
-    force.setName("ab initio correction")
+    force.setForceGroup(force_group)
+    force.setName(NAME)
     system.addForce(force)
     return function

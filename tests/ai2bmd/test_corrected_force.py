@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def two_chains():
     """Two chains of three residues, side by side."""
-    first = prepare_structure(sequence="AGS", caps="acetyl")
+    first = prepare_structure(sequence="AGA", caps="acetyl")
     second = prepare_structure(sequence="VKD", caps="acetyl")
     modeller = app.Modeller(first.topology, first.positions_A * unit.angstrom)
     offset = np.array([0.0, 6.0, 0.0]) + first.positions_A.mean(0) - second.positions_A.mean(0)
