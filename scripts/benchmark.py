@@ -1,13 +1,15 @@
 #!/usr/bin/env python
 """Speed as a markdown table, with hardware and versions.
 
-    python scripts/benchmark.py [visnet] [training] [dynamics] [prepare] [--threads 1] [--model MODEL] [--file FILE]
+    python scripts/benchmark.py [visnet] [training] [dynamics] [water] [prepare] [--threads 1] [--model MODEL]
+        [--file FILE]
 
 visnet: energies and forces of chignolin's fragments, against torch_geometric's ViSNet with the same weights.
 training: a step with force loss on the same molecules, against the same. dynamics: a step of MD of both examples in
-both couplings and without. prepare: time and peak memory from FILE to a plan of fragments. Contenders take turns, for
-other work on the machine then slows all; the numbers are medians, the ratio is the median of the ratios of each turn.
-On a busy machine `--clock cpu` counts processor time, with one thread the time that an idle one would take.
+both couplings and without. water: what a step in explicit water takes beyond environment and correction. prepare:
+time and peak memory from FILE to a plan of fragments. Contenders take turns, for other work on the machine then slows
+all; the numbers are medians, the ratio is the median of the ratios of each turn. On a busy machine `--clock cpu` counts
+processor time, with one thread the time that an idle one would take.
 """
 
 import argparse
@@ -31,7 +33,9 @@ from ai2bmd.assembly import corrected_system
 from ai2bmd.correction import Coupling
 from ai2bmd.device import torch_device
 from ai2bmd.engine import Engine, EngineSettings
+from ai2bmd.minimisation import minimise
 from ai2bmd.process import prepare_process
+from ai2bmd.solvation import Solvation, solvate
 
 Row = tuple[str, str]
 
@@ -121,6 +125,53 @@ def engine_of(name: str, coupling: Coupling | Literal["off"], arguments: argpars
     return engine
 
 
+def water_rows(arguments: argparse.Namespace) -> Iterator[Row]:
+    """A step of chignolin in OPC water, 2 fs with constraints, against its two parts on their own."""
+    protein, protein_A = example("chignolin")
+    solvated = solvate(protein, protein_A, Solvation("opc"))
+    engines, correction = [], None
+    for coupling in ("whole", "off"):
+        built = corrected_system(
+            solvated.topology,
+            solvent="opc",
+            coupling=coupling,
+            model=arguments.model,
+            device=arguments.torch_device,
+            constraints="h-bonds",
+        )
+        correction = correction or built.correction
+        engine = Engine(
+            solvated.topology,
+            solvated.positions_A,
+            built.system,
+            correction=built.correction,
+            protein=built.protein,
+            settings=EngineSettings(timestep_fs=2.0),
+            device=arguments.torch_device,
+        )
+        minimise(engine, steps=100)
+        engine.draw_velocities()
+        engine.step(100)
+        engines.append(engine)
+    assert correction is not None  # the first coupling has one
+    (corrected, plain), evaluate, steps = engines, correction.evaluate, 5
+    generator = np.random.default_rng(1)
+    frames = protein_A + generator.normal(scale=0.02, size=(steps, *protein_A.shape))
+    times = alternate(
+        lambda: corrected.step(steps),
+        lambda: plain.step(steps),
+        lambda: [evaluate(frame) for frame in frames],
+        turns=arguments.turns,
+        clock=arguments.clock,
+    )
+    names = ("a step", "environment alone", "correction alone")
+    milliseconds = [1000 * statistics.median(each) / steps for each in times]
+    over = statistics.median(step / (one + other) for step, one, other in zip(*times, strict=True))
+    label = f"chignolin in OPC water, {solvated.topology.getNumAtoms()} atoms, `whole`"
+    yield label, ", ".join(f"{name} {each:.1f} ms" for name, each in zip(names, milliseconds, strict=True))
+    yield "the step beyond its two parts", f"{100 * (over - 1):+.1f} %"
+
+
 PREPARE = """
 import sys, time
 from pathlib import Path
@@ -185,7 +236,13 @@ def hardware(threads: int) -> str:
     return f"{processor}{gpu}; {used}; Python {platform.python_version()}, {packages}"
 
 
-PARTS = {"visnet": visnet_rows, "training": training_rows, "dynamics": dynamics_rows, "prepare": prepare_rows}
+PARTS = {
+    "visnet": visnet_rows,
+    "training": training_rows,
+    "dynamics": dynamics_rows,
+    "water": water_rows,
+    "prepare": prepare_rows,
+}
 
 
 def main() -> None:
