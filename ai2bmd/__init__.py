@@ -10,14 +10,19 @@ except PackageNotFoundError:  # a checkout that was never installed
 
 if TYPE_CHECKING:
     from ai2bmd.calculator import AI2BMDCalculator
+    from ai2bmd.openmm_system import correct_system
 
-__all__ = ["AI2BMDCalculator", "__version__"]
+__all__ = ["AI2BMDCalculator", "__version__", "correct_system"]
 
 
 def __getattr__(name: str):
-    """Import the calculator, and with it torch and OpenMM, only when it is asked for."""
+    """Import what brings torch and OpenMM along only when it is asked for."""
     if name == "AI2BMDCalculator":
         from ai2bmd.calculator import AI2BMDCalculator
 
         return AI2BMDCalculator
+    if name == "correct_system":
+        from ai2bmd.openmm_system import correct_system
+
+        return correct_system
     raise AttributeError(f"module 'ai2bmd' has no attribute {name!r}")

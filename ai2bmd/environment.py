@@ -120,6 +120,10 @@ class ForceFieldEnergy:
         self._context.setPositions(np.asarray(positions, dtype=np.float64) / 10.0)
         return energy_and_forces(self._context)
 
+    def __reduce__(self) -> tuple:
+        """Pickled as its System, for a Context cannot be."""
+        return ForceFieldEnergy, (self._context.getSystem(),)
+
 
 def energy_and_forces(context: openmm.Context) -> tuple[float, Float64[np.ndarray, "atoms 3"]]:
     """Energy (eV) and forces (eV/A) of a context at its positions."""

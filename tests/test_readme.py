@@ -14,12 +14,17 @@ def readme(checkout) -> str:
     return (checkout / "README.md").read_text()
 
 
-def test_python_example(readme, checkout):
-    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+def test_python_examples(readme, checkout):
+    with_ase, with_openmm = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    energy, correction = map(float, _last_line(with_ase, checkout).split())
+    assert energy != correction
+    assert re.fullmatch(r"-\d+\.\d+ kJ/mol", _last_line(with_openmm, checkout))
+
+
+def _last_line(example: str, checkout) -> str:
     done = subprocess.run([sys.executable, "-c", example], cwd=checkout, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    energy, correction = map(float, done.stdout.splitlines()[-1].split())
-    assert energy != correction
+    return done.stdout.splitlines()[-1]
 
 
 def test_every_command_is_shown_and_every_shown_option_exists(readme, capsys):
