@@ -18,7 +18,7 @@ from ai2bmd.simulation.run_directory import RunDirectory
 from ai2bmd.simulation.settings import RunSettings, make_settings, read_settings
 from ai2bmd.structure.changes import Change
 from ai2bmd.structure.files import read_prepared
-from ai2bmd.trajectory.layout import SPECIES, STEP, dataset
+from ai2bmd.trajectory.layout import PROTEIN, dataset
 from ai2bmd.trajectory.reader import Trajectory, read_trajectory
 from ai2bmd.trajectory.recovery import check_complete
 from fragmentation.topology import ProteinTopology
@@ -112,8 +112,8 @@ def load_run(path: Path) -> Run:
 def _stride(path: Path) -> int:
     check_complete(path)
     with h5py.File(path, "r") as hdf5:
-        frames = len(dataset(hdf5, STEP))
-        atoms = len(dataset(hdf5, SPECIES))
+        frames = len(dataset(hdf5, PROTEIN.step))
+        atoms = len(dataset(hdf5, PROTEIN.species))
     if frames == 0:
         raise InputError(f"{path} holds no frame yet; let the run go on with `ai2bmd resume {path.parent}`")
     return -(-3 * frames * atoms // MAX_COORDINATES)

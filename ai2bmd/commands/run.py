@@ -22,6 +22,7 @@ _HELPS = {
     "coupling": "how the model corrects the force field",
     "model": "model file NAME.safetensors (default: the one that comes with ai2bmd)",
     "save_every": "steps between frames",
+    "save_solvent_every": "explicit water: steps between frames of water and ions, 0 for none",
     "seed": "of velocities, thermostat, barostat and the places of ions",
     "max_hours": "wall-clock limit; the run saves and stops, with exit status 75",
     "threads": "processor threads",

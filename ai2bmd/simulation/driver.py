@@ -1,7 +1,8 @@
 """The loop of a run: steps, looks of the guard, frames, checkpoints, until the end, a signal or a broken geometry.
 
 A run can only be continued from its anchors, steps at which a checkpoint is due. What was done after the last anchor
-when a run ends is kept in trajectory and log, and is made again, the same bit for bit on CPU, when it is resumed.
+when a run ends is kept in trajectory and log, and is made again, the same bit for bit on CPU, when it is resumed; until
+then the files stay as they are, so that a run killed meanwhile has lost nothing.
 """
 
 import errno
@@ -25,7 +26,7 @@ from ai2bmd.simulation.progress import Progress
 from ai2bmd.simulation.run_directory import RunDirectory
 from ai2bmd.simulation.settings import RunSettings
 from ai2bmd.simulation.workbench import Workbench
-from ai2bmd.trajectory.writer import Frame, TrajectoryWriter
+from ai2bmd.trajectory.writer import Frame, SolventFrame, TrajectoryWriter
 
 ENGINE_ERRORS = (openmm.OpenMMException, ValueError, RuntimeError, ArithmeticError)
 """What OpenMM, or the model behind its PythonForce, raises at coordinates that mean nothing."""
@@ -54,26 +55,33 @@ class Session:
         return self.workbench.guard.problem(state)
 
     def save_frame(self, state: EngineState, *, ns_per_day: float) -> None:
-        """Add a frame to trajectory and log."""
-        protein = self.workbench.corrected.protein
+        """Add a frame to trajectory and log; one of the solvent too, if it is due."""
+        protein, solvent = self.workbench.corrected.protein, self.workbench.solvent
+        positions_A = self.workbench.imaging(state.positions_A, state.box_A)
         self.trajectory.append(
             Frame(
                 step=state.step,
                 time_ps=state.time_ps,
-                positions_A=self.workbench.imaging(state.positions_A, state.box_A)[protein],
+                positions_A=positions_A[protein],
                 velocities_A_per_ps=state.velocities_A_per_ps[protein],
                 forces_eV_per_A=state.forces_eV_per_A[protein],
                 energy_environment=state.energy_environment,
                 energy_correction=state.energy_correction,
                 kinetic_energy=state.kinetic_energy,
                 temperature=state.temperature_K,
+                box_A=state.box_A,
             )
         )
+        every = self.settings.save_solvent_every
+        if every and state.step % every == 0 and state.box_A is not None:
+            self.trajectory.append_solvent(
+                SolventFrame(state.step, state.time_ps, positions_A[solvent], box_A=state.box_A)
+            )
         self.log.append(state, ns_per_day=ns_per_day)
 
     def drop_after(self, anchor: Checkpoint) -> None:
         """Forget frames and rows after an anchor."""
-        self.trajectory.truncate(int(np.searchsorted(self.trajectory.steps(), anchor.step, side="right")))
+        self.trajectory.drop_after(anchor.step)
         self.log.truncate(anchor.log_bytes)
 
 
@@ -138,11 +146,14 @@ class _Loop:
                 self._drop_anchor(good)
         if not session.engine.exact:
             self._drop_anchor(good)
-        self._commit(reached=good.step)
+        assert self._anchor is not None  # dropped at the first step
+        reached = max(good.step, self._anchor.reached)
+        if good.step == reached:  # else the files have more than was made again
+            self._commit(reached=reached)
         ending: Ending = "time is up" if self._interruption.reason == "time" else "interrupted"
         if good.step >= settings.last_step:
             ending = "finished"
-        return Outcome(ending, good.step, self._progress.ns_per_day)
+        return Outcome(ending, reached, self._progress.ns_per_day)
 
     def roll_back(self, broken: "_Broken") -> bool:
         """Go back to the anchor, with new velocities and smaller steps for a while; or say that this was enough."""
@@ -157,7 +168,7 @@ class _Loop:
         engine.draw_velocities(replace(session.settings.engine, seed=int(seed)))
         until = anchor.step + _CAREFUL_STEPS
         state = engine.save_checkpoint()
-        self._anchor = replace(anchor, rollbacks=count, careful_until=until, state=state)
+        self._anchor = replace(anchor, reached=anchor.step, rollbacks=count, careful_until=until, state=state)
         self._commit(reached=anchor.step)
         engine.renew(state)
         self._progress.note(f"{broken}; back to step {anchor.step}, {count} of {session.settings.rollbacks} rollbacks")
@@ -222,7 +233,9 @@ class _Loop:
     def _drop_anchor(self, good: "_Good") -> None:
         old = self._anchor or checkpoint_at(self._session.workbench.identity, 0, b"")
         self._session.log.commit()
-        self._anchor = replace(old, step=good.step, state=good.state, log_bytes=self._session.log.size)
+        self._anchor = replace(
+            old, step=good.step, reached=good.step, state=good.state, log_bytes=self._session.log.size
+        )
         self._commit(reached=good.step)
         self._session.engine.renew(good.state)
 

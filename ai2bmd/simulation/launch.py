@@ -28,9 +28,9 @@ from ai2bmd.simulation.settings import RunSettings, make_settings, read_settings
 from ai2bmd.simulation.workbench import Workbench, open_workbench
 from ai2bmd.solvation import Solvation, solvate
 from ai2bmd.structure.files import PreparedStructure, write_prepared
-from ai2bmd.trajectory.layout import Parameters
+from ai2bmd.trajectory.layout import PROTEIN, SOLVENT, Parameters
 from ai2bmd.trajectory.recovery import recover_trajectory
-from ai2bmd.trajectory.writer import append_trajectory, create_trajectory
+from ai2bmd.trajectory.writer import TrajectoryWriter, append_trajectory, create_trajectory
 
 Say = Callable[[str], None]
 
@@ -129,9 +129,12 @@ def _go(workbench: Workbench, directory: RunDirectory, interruption: Interruptio
     _forecast(engine, workbench, say=say)
     say(f"Running {settings.time_ps:g} ps in {directory.path}; Ctrl-C saves and stops.")
     _remove_false_start(directory)
+    numbers = atomic_numbers(workbench.topology)
     trajectory = create_trajectory(
         directory.trajectory,
-        atomic_numbers=atomic_numbers(workbench.topology)[workbench.corrected.protein],
+        atomic_numbers=numbers[workbench.corrected.protein],
+        periodic=settings.explicit,
+        solvent=numbers[workbench.solvent] if settings.save_solvent_every else None,
         velocities=settings.save_velocities,
         forces=settings.save_forces,
         parameters=_parameters(workbench.identity, settings)
@@ -152,12 +155,9 @@ def _continue(
         return Outcome("finished", checkpoint.reached, 0.0)
     engine = workbench.engine(settings.engine, False)
     engine.load_checkpoint(checkpoint.state)
-    _cut_trajectory(directory.trajectory, step=checkpoint.step, save_every=settings.save_every, say=say)
+    trajectory = _open_trajectory(directory.trajectory, settings, step=checkpoint.step, say=say)
     say(f"Continuing at {at_ps:g} ps to {settings.time_ps:g} ps in {directory.path}; Ctrl-C saves and stops.")
-    with (
-        append_trajectory(directory.trajectory) as trajectory,
-        RunLog(directory.log, keep_bytes=checkpoint.log_bytes) as log,
-    ):
+    with trajectory, RunLog(directory.log, keep_bytes=checkpoint.log_bytes) as log:
         return advance(Session(engine, workbench, directory, trajectory, log), interruption, anchor=checkpoint)
 
 
@@ -243,20 +243,25 @@ def _resumed_settings(directory: RunDirectory, total_time: str | None) -> RunSet
     return make_settings(values | {"time": total_time}, where=f"{directory.settings} with --time {total_time}")
 
 
-def _cut_trajectory(path: Path, *, step: int, save_every: int, say: Say) -> None:
-    """Bring the trajectory to the step of the checkpoint: recover what was cut off, drop what is ahead."""
+def _open_trajectory(path: Path, settings: RunSettings, *, step: int, say: Say) -> TrajectoryWriter:
+    """The trajectory up to the step of the checkpoint: what was cut off is recovered, what is ahead dropped.
+
+    What is dropped stays in the file until the first commit, when it has been made again.
+    """
     size = path.stat().st_size
     frames = recover_trajectory(path)
-    with append_trajectory(path) as trajectory:
-        kept = int(np.searchsorted(trajectory.steps(), step, side="right"))
-        if kept < trajectory.frames:
-            trajectory.truncate(kept)
-            trajectory.commit()
-    missing = step // save_every + 1 - kept
-    if path.stat().st_size < size or missing:
+    trajectory = append_trajectory(path)
+    trajectory.drop_after(step)
+    if path.stat().st_size < size or trajectory.frames() <= step // settings.save_every:
         say(f"The trajectory was damaged: its first {frames} frames are whole and kept.")
-    if missing:
-        say(f"{missing} frames before the checkpoint at step {step} are lost; the run continues after them.")
+    for group, every in ((PROTEIN, settings.save_every), (SOLVENT, settings.save_solvent_every)):
+        missing = step // every + 1 - trajectory.frames(group) if every else 0
+        if missing:
+            say(
+                f"The {group.name}: {missing} frames before the checkpoint at step {step} are lost; the run continues "
+                "after them."
+            )
+    return trajectory
 
 
 def _parameters(identity: Identity, settings: RunSettings) -> Parameters:

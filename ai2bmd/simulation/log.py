@@ -27,19 +27,20 @@ class RunLog:
     """The log open for appending; rows reach the disk at `commit`."""
 
     def __init__(self, path: Path, *, keep_bytes: int | None = None) -> None:
-        """Make a log, or continue one after its first `keep_bytes` bytes.
+        """Make a log, or continue one after its first `keep_bytes` bytes; what follows them stays until `commit`.
 
         Raises:
             OSError: the disk is full.
         """
-        self._pending = b""
+        self._path, self._pending, self._stale = path, b"", False
         self._file = path.open("xb" if keep_bytes is None else "r+b", buffering=0)
         if keep_bytes is None:
             self._pending = (",".join(COLUMNS) + "\n").encode()
             self.size = 0
         else:
-            self.size = min(keep_bytes, os.fstat(self._file.fileno()).st_size)
-            self._file.truncate(self.size)
+            stored = os.fstat(self._file.fileno()).st_size
+            self.size = min(keep_bytes, stored)
+            self._stale = stored > self.size
 
     def append(self, state: EngineState, *, ns_per_day: float) -> None:
         """Add a row."""
@@ -55,7 +56,7 @@ class RunLog:
         """Drop the rows after the first `size` bytes, and those not yet committed."""
         self._pending = b""
         self._file.truncate(size)
-        self.size = size
+        self.size, self._stale = size, False
 
     def commit(self) -> None:
         """Bring all rows to the disk, or none.
@@ -63,6 +64,9 @@ class RunLog:
         Raises:
             OSError: it is full.
         """
+        if self._stale:
+            self._replace()
+            return
         try:
             self._file.seek(self.size)
             rest = memoryview(self._pending)
@@ -74,6 +78,23 @@ class RunLog:
             raise
         self.size += len(self._pending)
         self._pending = b""
+
+    def _replace(self) -> None:
+        """Put a whole new file in the place of the one whose last rows were made again."""
+        temporary = self._path.with_name(f".{self._path.name}.new")
+        try:
+            with temporary.open("wb") as file:
+                self._file.seek(0)
+                file.write(self._file.read(self.size) + self._pending)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self._path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        self._file.close()
+        self._file = self._path.open("r+b", buffering=0)
+        self.size, self._pending, self._stale = self.size + len(self._pending), b"", False
 
     def close(self) -> None:
         """Close; what was not committed is dropped."""

@@ -28,6 +28,7 @@ from ai2bmd.solvation import BoxShape
 
 _IMPLICIT = {"ensemble": "nvt", "constraints": "none", "hydrogen_mass": None, "timestep": "1 fs"}
 _EXPLICIT = {"ensemble": "npt", "constraints": "h-bonds", "hydrogen_mass": None, "timestep": "2 fs"}
+_PROTEIN_FRAMES_PER_SOLVENT_FRAME = 100
 
 
 class RunSettings(pydantic.BaseModel):
@@ -69,6 +70,10 @@ class RunSettings(pydantic.BaseModel):
     """Before production; by default what suits the solvent. An empty list starts from the structure as it is."""
     save_every: int = pydantic.Field(default=10, ge=1)
     """Steps between frames of the trajectory and rows of the log."""
+    save_solvent_every: int = pydantic.Field(ge=0)
+    """Steps between frames of water and ions, a multiple of save_every, so that each has its frame of the protein; 0
+    for none. By default 100 times save_every: a box has some 10 to 30 atoms of solvent for each of the protein, which
+    then make the trajectory larger by a third at most."""
     save_velocities: bool = False
     save_forces: bool = False
     checkpoint_every: int = pydantic.Field(default=100, ge=1)
@@ -88,6 +93,7 @@ class RunSettings(pydantic.BaseModel):
             return values
         solvent = values.get("solvent", "gbn2")
         suggested = dict(_EXPLICIT if solvent in WATER_MODELS else _IMPLICIT)
+        suggested["save_solvent_every"] = _solvent_stride(values) if solvent in WATER_MODELS else 0
         suggested["equilibration"] = default_stages(solvent, temperature=values.get("temperature", "300 K"))
         aliases = {name: field.alias or name for name, field in cls.model_fields.items()}
         return suggested | {aliases.get(key, key): value for key, value in values.items()}
@@ -104,6 +110,13 @@ class RunSettings(pydantic.BaseModel):
         stages = {"npt"} & {stage.ensemble for stage in self.equilibration}
         if not self.explicit and (self.ensemble == "npt" or stages):
             raise ValueError("ensemble: npt keeps the pressure of explicit water; take nvt, or --solvent opc")
+        if self.save_solvent_every and not self.explicit:
+            raise ValueError("save_solvent_every: there is no solvent to save; take 0, or --solvent opc")
+        if self.save_solvent_every % self.save_every:
+            raise ValueError(
+                f"save_solvent_every: expected a multiple of save_every ({self.save_every} steps), or 0 for none, "
+                f"got {self.save_solvent_every}"
+            )
         if self.ensemble == "npt" and self.checkpoint_every % BAROSTAT_EVERY:
             raise ValueError(
                 f"checkpoint_every: expected a multiple of {BAROSTAT_EVERY} steps, the barostat's interval, "
@@ -137,6 +150,14 @@ class RunSettings(pydantic.BaseModel):
     def as_text(self) -> dict[str, Any]:
         """Plain values with units, by the keys of a settings file."""
         return self.model_dump(mode="json", by_alias=True)
+
+
+def _solvent_stride(values: dict[str, Any]) -> int:
+    """The default; a `save_every` that is no number is refused elsewhere."""
+    try:
+        return _PROTEIN_FRAMES_PER_SOLVENT_FRAME * max(1, int(values.get("save_every", 10)))
+    except (TypeError, ValueError):
+        return 0
 
 
 def default_settings() -> RunSettings:

@@ -4,11 +4,12 @@
 # (OpenMM makes its units when it is imported)
 import json
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import numpy as np
 import openmm
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from openmm import app, unit
 
 from ai2bmd.analysis.geometry import superposed_atoms
@@ -17,7 +18,7 @@ from ai2bmd.device import openmm_platform, torch_device
 from ai2bmd.engine import Engine, masses
 from ai2bmd.imaging import SystemImaging
 from ai2bmd.integrators import EngineSettings
-from ai2bmd.protein import protein_topology
+from ai2bmd.protein import atomic_numbers, protein_topology
 from ai2bmd.simulation.checkpoint import Identity, identify
 from ai2bmd.simulation.equilibration import Watch
 from ai2bmd.simulation.guard import Guard, Limits
@@ -45,6 +46,13 @@ class Workbench:
     def topology(self) -> app.Topology:
         """Of the whole system."""
         return self.corrected.topology
+
+    @cached_property
+    def solvent(self) -> Int64[np.ndarray, " solvent_atoms"]:
+        """Index of each atom that is not protein; virtual sites are no atoms."""
+        atoms = atomic_numbers(self.topology) > 0
+        atoms[self.corrected.protein] = False
+        return np.flatnonzero(atoms)
 
     def engine(self, settings: EngineSettings, restrained: bool) -> Engine:
         """A new engine at the start; with the means to hold the protein's shape, if asked for."""

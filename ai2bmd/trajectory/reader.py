@@ -11,10 +11,7 @@ from ai2bmd.trajectory.layout import (
     FORCE,
     KJ_MOL_PER_EV,
     OBSERVABLES,
-    POSITION,
-    SPECIES,
-    STEP,
-    TIME,
+    PROTEIN,
     VELOCITY,
     Parameters,
     dataset,
@@ -25,12 +22,14 @@ from ai2bmd.trajectory.recovery import check_complete
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """All frames, or every `stride`-th, of a run."""
+    """All frames of the protein, or every `stride`-th, of a run."""
 
     step: Int64[np.ndarray, " frames"]
     time_ps: Float64[np.ndarray, " frames"]
     atomic_numbers: Int64[np.ndarray, " atoms"]
     positions_A: Float32[np.ndarray, "frames atoms 3"]
+    box_A: Float64[np.ndarray, "frames 3 3"] | None
+    """Box vectors as rows; None without a periodic box."""
     velocities_A_per_ps: Float32[np.ndarray, "frames atoms 3"] | None
     forces_eV_per_A: Float32[np.ndarray, "frames atoms 3"] | None
     energy_environment: Float64[np.ndarray, " frames"]
@@ -54,17 +53,18 @@ def read_trajectory(path: Path, *, stride: int = 1) -> Trajectory:
     check_complete(path)
     with h5py.File(path, "r") as hdf5:
         every = slice(None, None, stride)
-        velocity, force = (
-            dataset(hdf5, f"{element.path}/value")[every] if element.path in hdf5 else None
-            for element in (VELOCITY, FORCE)
+        box, velocity, force = (
+            dataset(hdf5, element.value)[every] if element.path in hdf5 else None
+            for element in (PROTEIN.edges, VELOCITY, FORCE)
         )
         return Trajectory(
-            step=dataset(hdf5, STEP)[every],
-            time_ps=dataset(hdf5, TIME)[every],
-            atomic_numbers=dataset(hdf5, SPECIES)[:].astype(np.int64),
-            positions_A=dataset(hdf5, f"{POSITION.path}/value")[every],
+            step=dataset(hdf5, PROTEIN.step)[every],
+            time_ps=dataset(hdf5, PROTEIN.time)[every],
+            atomic_numbers=dataset(hdf5, PROTEIN.species)[:].astype(np.int64),
+            positions_A=dataset(hdf5, PROTEIN.position.value)[every],
             velocities_A_per_ps=velocity,
             forces_eV_per_A=None if force is None else force / np.float32(KJ_MOL_PER_EV),
+            box_A=box,
             parameters=parameters(hdf5),
-            **{name: dataset(hdf5, f"{element.path}/value")[every] for name, element in OBSERVABLES.items()},
+            **{name: dataset(hdf5, element.value)[every] for name, element in OBSERVABLES.items()},
         )

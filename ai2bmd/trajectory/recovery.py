@@ -2,17 +2,28 @@
 
 import os
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
 import h5py
 
 from ai2bmd.errors import InputError
 from ai2bmd.trajectory.journal import finish_commit
-from ai2bmd.trajectory.layout import FORCE, SPECIES, VELOCITY, dataset, parameters, time_dependent
+from ai2bmd.trajectory.layout import (
+    FORCE,
+    PROTEIN,
+    SOLVENT,
+    VELOCITY,
+    Group,
+    dataset,
+    groups,
+    parameters,
+    time_dependent,
+)
 from ai2bmd.trajectory.writer import create_trajectory
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_COPIED_FRAMES = 256
+_COPIED_FRAMES = 64
 
 
 def check_complete(path: Path) -> None:
@@ -27,11 +38,14 @@ def check_complete(path: Path) -> None:
         raise InputError(f"{path} is cut off in the middle of a frame: its last {missing} bytes are missing; {cure}")
     try:
         with h5py.File(path, "r") as hdf5:
-            lengths = {len(dataset(hdf5, name)) for name in time_dependent(hdf5)}
+            lengths = {
+                group: {len(dataset(hdf5, name)) for name in time_dependent(hdf5, group)} for group in groups(hdf5)
+            }
     except (OSError, KeyError) as error:
         raise InputError(f"{path} cannot be read as an H5MD trajectory ({_short(error)}); {cure}") from error
-    if len(lengths) > 1:
-        raise InputError(f"{path} is cut off in the middle of frame {min(lengths) + 1}; {cure}")
+    for group, found in lengths.items():
+        if len(found) > 1:
+            raise InputError(f"{path} is cut off in the middle of frame {min(found) + 1} of the {group.name}; {cure}")
 
 
 def missing_bytes(path: Path) -> int:
@@ -56,7 +70,7 @@ def recover_trajectory(path: Path) -> int:
     """Keep the complete frames of a damaged trajectory; a whole one is left as it is.
 
     Returns:
-        The number of frames it holds now.
+        The number of frames of the protein it holds now.
 
     Raises:
         InputError: nothing can be recovered.
@@ -68,10 +82,11 @@ def recover_trajectory(path: Path) -> int:
         os.truncate(path, stored + missing)
     try:
         with h5py.File(path, "r") as damaged:
-            names = time_dependent(damaged)
-            whole = {name: _whole_entries(dataset(damaged, name), stored) for name in names}
-            frames = min(whole.values())
-            if missing or frames < max(len(dataset(damaged, name)) for name in names):
+            names = {group: time_dependent(damaged, group) for group in groups(damaged)}
+            frames = {
+                group: min(_whole_entries(dataset(damaged, name), stored) for name in names[group]) for group in names
+            }
+            if missing or any(frames[group] < len(dataset(damaged, name)) for group in names for name in names[group]):
                 _copy_frames(damaged, path.with_name(f".{path.name}.recovered"), frames)
                 path.with_name(f".{path.name}.recovered").replace(path)
     except (OSError, KeyError, RuntimeError) as error:
@@ -79,7 +94,7 @@ def recover_trajectory(path: Path) -> int:
         raise InputError(
             f"{path} is damaged beyond recovery ({_short(error)}); start the run anew from its prepared.pdb"
         ) from error
-    return frames
+    return frames[PROTEIN]
 
 
 def _whole_entries(values: h5py.Dataset, size: int) -> int:
@@ -94,21 +109,24 @@ def _whole_entries(values: h5py.Dataset, size: int) -> int:
     return len(values)
 
 
-def _copy_frames(damaged: h5py.File, path: Path, frames: int) -> None:
-    """Write the first `frames` frames and all that does not depend on time to a new file."""
+def _copy_frames(damaged: h5py.File, path: Path, frames: Mapping[Group, int]) -> None:
+    """Write the first frames of each group, and all that does not depend on time, to a new file."""
     path.unlink(missing_ok=True)
     writer = create_trajectory(
         path,
-        atomic_numbers=dataset(damaged, SPECIES)[:],
+        atomic_numbers=dataset(damaged, PROTEIN.species)[:],
+        periodic=PROTEIN.edges.path in damaged,
+        solvent=dataset(damaged, SOLVENT.species)[:] if SOLVENT in frames else None,
         velocities=VELOCITY.path in damaged,
         forces=FORCE.path in damaged,
         parameters=parameters(damaged),
     )
     with writer:
-        for first in range(0, frames, _COPIED_FRAMES):
-            block = slice(first, min(first + _COPIED_FRAMES, frames))
-            writer.extend({name: dataset(damaged, name)[block] for name in time_dependent(damaged)})
-            writer.commit()
+        for group, count in frames.items():
+            for first in range(0, count, _COPIED_FRAMES):
+                block = slice(first, min(first + _COPIED_FRAMES, count))
+                writer.extend({name: dataset(damaged, name)[block] for name in time_dependent(damaged, group)})
+                writer.commit()
 
 
 def _short(error: Exception) -> str:

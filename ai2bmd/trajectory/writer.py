@@ -1,6 +1,6 @@
 """The trajectory of a run: frames in, an H5MD file out that any HDF5 program reads at every moment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,24 +17,24 @@ from ai2bmd.trajectory.layout import (
     KJ_MOL_PER_EV,
     OBSERVABLES,
     PARAMETERS,
-    PARTICLES,
-    POSITION,
-    SPECIES,
-    STEP,
-    TIME,
+    PROTEIN,
+    SOLVENT,
     VELOCITY,
     Element,
+    Group,
     Parameters,
     dataset,
+    groups,
     time_dependent,
 )
 
 _SCALARS_PER_CHUNK = 1024
+_BOXES_PER_CHUNK = 128
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One instant; velocities and forces are written if the trajectory was made for them."""
+    """One instant of the protein; box, velocities and forces are written if the trajectory was made for them."""
 
     step: int
     time_ps: float
@@ -49,6 +49,18 @@ class Frame:
     """eV."""
     temperature: float
     """K."""
+    box_A: Float[np.ndarray, "3 3"] | None = None
+    """Box vectors as rows; None without a periodic box."""
+
+
+@dataclass(frozen=True, eq=False)
+class SolventFrame:
+    """One instant of what is not protein."""
+
+    step: int
+    time_ps: float
+    positions_A: Float[np.ndarray, "solvent_atoms 3"]
+    box_A: Float[np.ndarray, "3 3"]
 
 
 class TrajectoryWriter:
@@ -59,37 +71,53 @@ class TrajectoryWriter:
         self._file = file
         self._hdf5 = h5py.File(file, "r+", libver="earliest")
 
-    @property
-    def frames(self) -> int:
-        """Number of frames, those not yet committed included."""
-        return len(dataset(self._hdf5, STEP))
+    def frames(self, group: Group = PROTEIN) -> int:
+        """Number of frames of a group, those not yet committed included."""
+        return len(dataset(self._hdf5, group.step))
 
     def append(self, frame: Frame) -> None:
-        """Add a frame."""
-        values: dict[str, float | np.ndarray] = {STEP: frame.step, TIME: frame.time_ps}
-        values[f"{POSITION.path}/value"] = frame.positions_A
+        """Add a frame of the protein.
+
+        Raises:
+            ValueError: a frame without a box for a trajectory of a periodic one.
+        """
+        values: dict[str, object] = {PROTEIN.step: frame.step, PROTEIN.time: frame.time_ps}
+        values[PROTEIN.position.value] = frame.positions_A
+        if PROTEIN.edges.path in self._hdf5:
+            if frame.box_A is None:
+                raise ValueError(f"step {frame.step}: expected box vectors, for the trajectory is periodic, got None")
+            values[PROTEIN.edges.value] = frame.box_A
         if VELOCITY.path in self._hdf5:
-            values[f"{VELOCITY.path}/value"] = frame.velocities_A_per_ps
+            values[VELOCITY.value] = frame.velocities_A_per_ps
         if FORCE.path in self._hdf5:
-            values[f"{FORCE.path}/value"] = frame.forces_eV_per_A * KJ_MOL_PER_EV
-        values |= {f"{element.path}/value": getattr(frame, name) for name, element in OBSERVABLES.items()}
+            values[FORCE.value] = frame.forces_eV_per_A * KJ_MOL_PER_EV
+        values |= {element.value: getattr(frame, name) for name, element in OBSERVABLES.items()}
+        self.extend({path: np.asarray(value)[None] for path, value in values.items()})
+
+    def append_solvent(self, frame: SolventFrame) -> None:
+        """Add a frame of the solvent, to a trajectory that was made for it."""
+        values = {SOLVENT.step: frame.step, SOLVENT.time: frame.time_ps}
+        values |= {SOLVENT.position.value: frame.positions_A, SOLVENT.edges.value: frame.box_A}
         self.extend({path: np.asarray(value)[None] for path, value in values.items()})
 
     def extend(self, values: Mapping[str, np.ndarray]) -> None:
-        """Add frames: for each path of `time_dependent` an array whose first axis is frames."""
+        """Add frames: for each path of `time_dependent` of a group an array whose first axis is frames."""
         for path, added in values.items():
             stored = dataset(self._hdf5, path)
             stored.resize(len(stored) + len(added), axis=0)
             stored[len(stored) - len(added) :] = added
 
-    def truncate(self, frames: int) -> None:
-        """Drop the frames after the first `frames`."""
-        for path in time_dependent(self._hdf5):
-            dataset(self._hdf5, path).resize(frames, axis=0)
+    def drop_after(self, step: int) -> None:
+        """Drop the frames of later steps, of all groups."""
+        for group in groups(self._hdf5):
+            kept = int(np.searchsorted(self.steps(group), step, side="right"))
+            if kept < self.frames(group):
+                for path in time_dependent(self._hdf5, group):
+                    dataset(self._hdf5, path).resize(kept, axis=0)
 
-    def steps(self) -> Int[np.ndarray, " frames"]:
-        """Step of each frame."""
-        return np.asarray(dataset(self._hdf5, STEP)[:])
+    def steps(self, group: Group = PROTEIN) -> Int[np.ndarray, " frames"]:
+        """Step of each frame of a group."""
+        return np.asarray(dataset(self._hdf5, group.step)[:])
 
     def commit(self) -> None:
         """Bring everything to the disk.
@@ -118,6 +146,8 @@ def create_trajectory(
     path: Path,
     *,
     atomic_numbers: Int[np.ndarray, " atoms"],
+    periodic: bool = False,
+    solvent: Int[np.ndarray, " solvent_atoms"] | None = None,
     velocities: bool,
     forces: bool,
     parameters: Parameters,
@@ -126,24 +156,29 @@ def create_trajectory(
 
     Args:
         path: file, which must not exist.
-        atomic_numbers: of every atom of the frames.
+        atomic_numbers: of every atom of the protein.
+        periodic: whether there is a box.
+        solvent: atomic numbers of what else is in the box, if it is to have frames.
         velocities: whether frames hold velocities.
         forces: whether frames hold forces.
         parameters: settings and hashes, kept as attributes of parameters/ai2bmd.
 
     Raises:
         OSError: the file exists, or the disk is full.
+        ValueError: solvent without a box.
     """
+    if solvent is not None and not periodic:
+        raise ValueError("solvent: expected None, for there is no periodic box, got atoms")
     file = JournaledFile(path, create=True)
     try:
         with h5py.File(file, "w", libver="earliest") as hdf5:
             _describe(hdf5)
-            hdf5.create_dataset(SPECIES, data=np.asarray(atomic_numbers, dtype=np.int32))
-            box = hdf5.create_group(f"{PARTICLES}/box")
-            box.attrs["dimension"] = 3
-            box.attrs["boundary"] = np.array([b"none"] * 3)
-            particles = [POSITION, *[VELOCITY] * velocities, *[FORCE] * forces]
-            _create_elements(hdf5, atoms=len(atomic_numbers), particles=particles)
+            rest = [*[VELOCITY] * velocities, *[FORCE] * forces]
+            _create_group(hdf5, PROTEIN, atomic_numbers, periodic=periodic, rest=rest)
+            if solvent is not None:
+                _create_group(hdf5, SOLVENT, solvent, periodic=True)
+            for element in OBSERVABLES.values():
+                _create_values(hdf5, PROTEIN, element, (), np.float64, per_chunk=_SCALARS_PER_CHUNK)
             hdf5.create_group(PARAMETERS).attrs.update(parameters)
         file.commit()
     except OSError:
@@ -177,18 +212,33 @@ def _describe(hdf5: h5py.File) -> None:
     root.create_group("modules/units").attrs["version"] = np.array([1, 0], dtype=np.int32)
 
 
-def _create_elements(hdf5: h5py.File, *, atoms: int, particles: list[Element]) -> None:
+def _create_group(
+    hdf5: h5py.File,
+    group: Group,
+    atomic_numbers: Int[np.ndarray, " atoms"],
+    *,
+    periodic: bool,
+    rest: Sequence[Element] = (),
+) -> None:
+    """A group of particles without frames; `rest` are its elements with a vector for each atom, besides positions."""
+    hdf5.create_dataset(group.species, data=np.asarray(atomic_numbers, dtype=np.int32))
     scalar = {"shape": (0,), "maxshape": (None,), "chunks": (_SCALARS_PER_CHUNK,)}
-    step = hdf5.create_dataset(STEP, dtype=np.int64, **scalar)
-    time = hdf5.create_dataset(TIME, dtype=np.float64, **scalar)
-    time.attrs["unit"] = "ps"
-    for element in particles:
-        value = hdf5.create_dataset(
-            f"{element.path}/value", (0, atoms, 3), np.float32, maxshape=(None, atoms, 3), chunks=(1, atoms, 3)
-        )
-        value.attrs["unit"] = element.unit
-    for element in OBSERVABLES.values():
-        value = hdf5.create_dataset(f"{element.path}/value", dtype=np.float64, **scalar)
-        value.attrs["unit"] = element.unit
-    for element in (*particles[1:], *OBSERVABLES.values()):
-        hdf5[f"{element.path}/step"], hdf5[f"{element.path}/time"] = step, time
+    hdf5.create_dataset(group.step, dtype=np.int64, **scalar)
+    hdf5.create_dataset(group.time, dtype=np.float64, **scalar).attrs["unit"] = "ps"
+    for element in (group.position, *rest):
+        _create_values(hdf5, group, element, (len(atomic_numbers), 3), np.float32, per_chunk=1)
+    box = hdf5.create_group(group.box)
+    box.attrs["dimension"] = 3
+    box.attrs["boundary"] = np.array([b"periodic" if periodic else b"none"] * 3)
+    if periodic:
+        _create_values(hdf5, group, group.edges, (3, 3), np.float64, per_chunk=_BOXES_PER_CHUNK)
+
+
+def _create_values(
+    hdf5: h5py.File, group: Group, element: Element, shape: tuple[int, ...], kind: type, *, per_chunk: int
+) -> None:
+    """A quantity at the steps and times of a group."""
+    value = hdf5.create_dataset(element.value, (0, *shape), kind, maxshape=(None, *shape), chunks=(per_chunk, *shape))
+    value.attrs["unit"] = element.unit
+    if element != group.position:
+        hdf5[f"{element.path}/step"], hdf5[f"{element.path}/time"] = hdf5[group.step], hdf5[group.time]

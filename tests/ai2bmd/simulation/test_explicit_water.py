@@ -2,13 +2,17 @@
 
 import csv
 
+import h5py
 import numpy as np
 import pytest
 from openmm import app
+from scipy.spatial import KDTree
 
 from ai2bmd.errors import InputError
 from ai2bmd.simulation.checkpoint import read_checkpoint
 from ai2bmd.simulation.launch import resume_run
+from ai2bmd.simulation.settings import make_settings
+from ai2bmd.trajectory.layout import SOLVENT, dataset, time_dependent
 from ai2bmd.trajectory.reader import read_trajectory
 
 WATER = {
@@ -39,6 +43,7 @@ def wet(start):
     ids=["constraints", "flexible", "heavy hydrogens", "multiple time steps"],
 )
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path, wet, model, way):
+    way = way | {"save_solvent_every": 20}
     wet(tmp_path / "whole", coupling="whole", model=model, **way)
     steps = round(float(way.get("timestep", "2fs")[:-2]) * 60)  # of a hundred, and between two checkpoints
     wet(tmp_path / "half", coupling="whole", model=model, **way | {"time": f"{steps}fs"})
@@ -49,6 +54,13 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path, wet, model
     assert one.step.tolist() == list(range(0, 101, 10))
     np.testing.assert_array_equal(one.positions_A, other.positions_A)
     np.testing.assert_array_equal(one.energy_environment, other.energy_environment)
+    with (
+        h5py.File(tmp_path / "whole" / "trajectory.h5") as whole,
+        h5py.File(tmp_path / "half" / "trajectory.h5") as half,
+    ):
+        assert dataset(whole, SOLVENT.step)[:].tolist() == list(range(0, 101, 20))
+        for path in time_dependent(whole, SOLVENT):
+            np.testing.assert_array_equal(dataset(whole, path)[:], dataset(half, path)[:])
     states = [read_checkpoint(tmp_path / name / "checkpoint").state for name in ("whole", "half")]
     assert states[0] == states[1]
 
@@ -76,3 +88,45 @@ def test_the_trajectory_holds_the_protein_in_one_piece(tmp_path, wet):
 def test_checkpoints_between_two_trials_of_the_barostat_are_refused(tmp_path, wet):
     with pytest.raises(InputError, match="checkpoint_every: expected a multiple of 25 steps, the barostat's interval"):
         wet(tmp_path / "run", checkpoint_every=30)
+
+
+def test_the_solvent_is_saved_at_its_own_stride_without_virtual_sites(tmp_path, wet):
+    wet(tmp_path / "run", solvent="opc", save_solvent_every=40, time="120fs")
+    with h5py.File(tmp_path / "run" / "trajectory.h5") as hdf5:
+        step, numbers = dataset(hdf5, SOLVENT.step)[:], dataset(hdf5, SOLVENT.species)[:]
+        solvent_A, box_A = dataset(hdf5, SOLVENT.position.value)[:], dataset(hdf5, SOLVENT.edges.value)[:]
+    protein = read_trajectory(tmp_path / "run" / "trajectory.h5")
+    assert step.tolist() == [0, 40]
+    assert protein.step.tolist() == list(range(0, 61, 10))
+    assert set(numbers.tolist()) == {1, 8, 11, 17}
+    assert np.sum(numbers == 1) == 2 * np.sum(numbers == 8)
+    oxygen = np.flatnonzero(numbers == 8)
+    bonds_A = np.linalg.norm(solvent_A[:, oxygen] - solvent_A[:, oxygen + 1], axis=2)
+    np.testing.assert_allclose(bonds_A, 0.8724, atol=1e-4)  # molecules are in one piece
+    # and beside the protein: what touches any image of it touches the one that was saved
+    distances = KDTree(protein.positions_A[4]).query(solvent_A[1][oxygen])[0]
+    images = np.stack(np.meshgrid(*[(0, -1, 1)] * 3), axis=-1).reshape(-1, 3) @ box_A[1]
+    nearest = np.min(
+        [KDTree(protein.positions_A[4]).query(solvent_A[1][oxygen] + image)[0] for image in images], axis=0
+    )
+    assert 1.4 < distances.min() < 3.0
+    assert np.sum(nearest < 4.0) > 20
+    np.testing.assert_allclose(distances[nearest < 4.0], nearest[nearest < 4.0], atol=1e-3)
+    assert protein.box_A is not None
+    np.testing.assert_array_equal(box_A, protein.box_A[[0, 4]])
+    assert read_trajectory(tmp_path / "run" / "trajectory.h5").parameters["save_solvent_every"] == 40
+
+
+@pytest.mark.parametrize(
+    "changes, reason",
+    [
+        ({"save_solvent_every": 15}, r"save_solvent_every: expected a multiple of save_every \(10 steps\), .* got 15"),
+        ({"save_solvent_every": -10}, "save_solvent_every: .*greater than or equal to 0"),
+        ({"save_solvent_every": 10, "solvent": "gbn2"}, "save_solvent_every: there is no solvent to save"),
+    ],
+)
+def test_strides_of_the_solvent_that_cannot_be(tmp_path, wet, changes, reason):
+    with pytest.raises(InputError, match=reason):
+        wet(tmp_path / "run", **changes)
+    assert make_settings({"solvent": "opc", "save_every": 25}, where="").save_solvent_every == 2500
+    assert make_settings({"solvent": "gas"}, where="").save_solvent_every == 0

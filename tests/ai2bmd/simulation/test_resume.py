@@ -7,14 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from ai2bmd.engine import EngineState
 from ai2bmd.errors import InputError
 from ai2bmd.simulation.checkpoint import read_checkpoint
+from ai2bmd.simulation.driver import Session
 from ai2bmd.simulation.launch import resume_run
 from ai2bmd.trajectory.reader import read_trajectory
 
@@ -81,13 +84,41 @@ def test_frames_after_the_checkpoint_are_made_again(tmp_path, start):
     assert_same_run(tmp_path / "run", tmp_path / "killed")
 
 
+@pytest.mark.parametrize("moment", ["killed", "interrupted"])
+def test_what_is_made_again_stays_in_the_files_meanwhile(tmp_path, start, monkeypatch, moment):
+    """A run that reached 35 goes on from its checkpoint at 20, and ends once more before it is back at 35."""
+    start(tmp_path / "run", time="35fs", save_every=5)
+    before = {name: (tmp_path / "run" / name).read_bytes() for name in ("trajectory.h5", "log.csv", "checkpoint")}
+    save = Session.save_frame
+
+    def end_at_30(session: Session, state: EngineState, **speed: float) -> None:
+        save(session, state, **speed)
+        if state.step == 30:
+            if moment == "killed":
+                raise _KilledError
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch, pytest.raises(_KilledError) if moment == "killed" else nullcontext():
+        patch.setattr(Session, "save_frame", end_at_30)
+        _, outcome = resume_run(tmp_path / "run", time="40fs", say=lambda line: None)
+        assert (outcome.ending, outcome.step) == ("interrupted", 35)
+    assert {name: (tmp_path / "run" / name).read_bytes() for name in before} == before
+    resume(tmp_path / "run")
+    start(tmp_path / "whole", save_every=5)
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+class _KilledError(Exception):
+    """In place of the end of the process."""
+
+
 def test_a_trajectory_cut_off_is_recovered_with_a_word(tmp_path, start):
     start(tmp_path / "run", save_every=2)
     path = tmp_path / "run" / "trajectory.h5"
     whole = read_trajectory(path)
     path.write_bytes(path.read_bytes()[:-3000])
     said = resume(tmp_path / "run", "50fs")
-    assert any("frames before the checkpoint at step 40 are lost" in line for line in said)
+    assert any("The protein: " in line and "frames before the checkpoint at step 40 are lost" in line for line in said)
     after = read_trajectory(path)
     missing = len(whole.step) + 5 - len(after.step)
     assert 0 < missing < 5

@@ -119,7 +119,7 @@ def test_what_is_no_trajectory_is_refused(tmp_path):
 def test_truncation_drops_the_last_frames_only(tmp_path):
     read = _write(tmp_path / "a.h5", 12)
     with append_trajectory(tmp_path / "a.h5") as writer:
-        writer.truncate(5)
+        writer.drop_after(45)
         writer.append(_frame(5))
         writer.commit()
     np.testing.assert_array_equal(read_trajectory(tmp_path / "a.h5").positions_A, read.positions_A[:6])
