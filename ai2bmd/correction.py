@@ -4,6 +4,7 @@
 A full model V takes the place of Delta with the force field's own energy of the same molecules subtracted.
 """
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -70,6 +71,12 @@ class Correction:
         self._signs = self._tensors.coefficients[self._tensors.fragment_index].to(dtype)[:, None]
         self._potential, self._force_field, self._wall = potential, force_field, wall
         self._device, self._dtype = device, dtype
+
+    def exchanged(self, exchange: Callable[[FragmentPotential], FragmentPotential]) -> "Correction":
+        """The same correction, its molecules evaluated by what `exchange` makes of the potential."""
+        other = copy.copy(self)
+        other._potential = exchange(self._potential)
+        return other
 
     def evaluate(self, positions: Float[np.ndarray, "atoms 3"]) -> CorrectionResult:
         """Energy and forces at positions in Angstrom; the input is left as it is."""

@@ -40,6 +40,16 @@ class ViSNetPotential:
         self._n_fragments = int(self._index[-1]) + 1
         self._neighbours = NeighbourList(model.config.cutoff_A)
 
+    def repeated(self, copies: int) -> "ViSNetPotential":
+        """For so many copies of the molecules, one after the other; the network is shared."""
+        other = copy.copy(self)
+        shift = torch.arange(copies, device=self._fragment_index.device) * self._n_fragments
+        other._atomic_numbers, other._charges = self._atomic_numbers.repeat(copies), self._charges.repeat(copies)
+        other._fragment_index = (shift[:, None] + self._fragment_index).reshape(-1)
+        other._index, other._n_fragments = other._fragment_index.cpu().numpy(), copies * self._n_fragments
+        other._neighbours = NeighbourList(self._neighbours.cutoff_A)
+        return other
+
     def __call__(self, positions: Float[Tensor, "fragment_atoms 3"]) -> tuple[Tensor, Tensor]:
         """Energies and gradients, see `FragmentPotential`."""
         moving = positions.detach().requires_grad_()

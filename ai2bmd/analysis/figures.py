@@ -83,9 +83,13 @@ def draw_course(
     *,
     color: str,
     label: str | None = None,
+    axis_ps: Float[np.ndarray, " axis_frames"] | None = None,
 ) -> None:
-    """Draw values against time: pale as they are, and strong their running mean once there are enough."""
-    scale, _ = time_unit(time_ps)
+    """Draw values against time: pale as they are, and strong their running mean once there are enough.
+
+    The unit of time is that of `axis_ps`, where several courses share an axis.
+    """
+    scale, _ = time_unit(time_ps if axis_ps is None else axis_ps)
     every = -(-len(values) // MAX_POINTS)
     smooth = len(values) >= 50
     marker = "o" if len(values) == 1 else None

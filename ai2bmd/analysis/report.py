@@ -4,6 +4,7 @@ A further analysis is a module beside this one that gives sections; it is added 
 """
 
 import html
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,33 @@ from ai2bmd.analysis.verdict import Verdict, judge
 from ai2bmd.viewer import fill_page, script_literal
 
 
-def write_report(run_directory: Path) -> Path:
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What is known of a run."""
+
+    run: Run
+    energies: Energies
+    geometry: Geometry
+    verdict: Verdict
+
+
+def analyse(run_directory: Path) -> Analysis:
+    """Read and judge a run.
+
+    Raises:
+        InputError: the directory is no run, or a file of it is damaged.
+    """
+    run = load_run(run_directory)
+    energies, geometry = analyse_energies(run), analyse_geometry(run)
+    return Analysis(run, energies, geometry, judge(run, energies, geometry))
+
+
+def write_report(run_directory: Path, *, analysis: Analysis | None = None) -> Path:
     """Write report.html, and analysis.csv with the numbers of each frame, into a run directory.
+
+    Args:
+        run_directory: of the run.
+        analysis: of it, if there is one already.
 
     Returns:
         Path of the report.
@@ -30,19 +56,20 @@ def write_report(run_directory: Path) -> Path:
     Raises:
         InputError: the directory is no run, or a file of it is damaged.
     """
-    run = load_run(run_directory)
-    energies, geometry, movie = analyse_energies(run), analyse_geometry(run), make_movie(run)
+    analysis = analysis or analyse(run_directory)
+    run, energies, geometry = analysis.run, analysis.energies, analysis.geometry
+    movie = make_movie(run)
     values = {
         "title": html.escape(run_directory.resolve().name),
-        "verdict": _verdict(judge(run, energies, geometry)),
+        "verdict": _verdict(analysis.verdict),
         "facts": "".join(fact.html() for fact in _facts(run, energies, geometry)),
         "sections": "".join(section.html() for section in _sections(run, energies, geometry, movie)),
         "movie": script_literal(movie.data()),
         "footer": html.escape(f"ai2bmd {__version__}: numbers of each frame in analysis.csv, energies in log.csv"),
     }
     report = run_directory / "report.html"
-    _replace(report, fill_page("report.html", values))
-    _replace(run_directory / "analysis.csv", _numbers(run, geometry))
+    replace_text(report, fill_page("report.html", values))
+    replace_text(run_directory / "analysis.csv", _numbers(run, geometry))
     return report
 
 
@@ -95,7 +122,7 @@ def _numbers(run: Run, geometry: Geometry) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text(text, encoding="utf-8")

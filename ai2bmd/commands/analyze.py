@@ -12,8 +12,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Analyse and write."""
+    from ai2bmd.analysis.overview import write_overview
     from ai2bmd.analysis.report import write_report
+    from ai2bmd.replicas.layout import ReplicaDirectory, is_replica_directory
 
-    report = write_report(arguments.run_directory)
+    if is_replica_directory(arguments.run_directory):
+        report = write_overview(ReplicaDirectory(arguments.run_directory))
+    else:
+        report = write_report(arguments.run_directory)
     sys.stdout.write(f"Report: {report} ({report.stat().st_size / 1e6:.1f} MB); open it in a browser\n")
     return 0

@@ -24,6 +24,7 @@ _HELPS = {
     "save_every": "steps between frames",
     "save_solvent_every": "explicit water: steps between frames of water and ions, 0 for none",
     "seed": "of velocities, thermostat, barostat and the places of ions",
+    "replicas": "independent copies, which differ in their seeds",
     "max_hours": "wall-clock limit; the run saves and stops, with exit status 75",
     "threads": "processor threads",
     "device": "where to compute",
@@ -81,7 +82,7 @@ def _choices(annotation: Any) -> tuple[str, ...] | None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run; 0 finished, 2 unusable input, 3 stopped by the guard, 75 time is up, 130 interrupted."""
+    """Run; 0 finished, 2 unusable input, 3 stopped by the guard, 4 a copy failed, 75 time is up, 130 interrupted."""
     from ai2bmd.device import torch_device
     from ai2bmd.process import prepare_process
     from ai2bmd.simulation.ending import end_run
@@ -94,11 +95,20 @@ def run(arguments: argparse.Namespace) -> int:
     settings = settings_from(arguments)
     if arguments.output is not None:
         check_new(arguments.output)
-    torch_device(settings.device)  # told before the structure is prepared, which takes a while
+    if not (settings.cluster and settings.cluster.kind == "slurm"):  # whose jobs have GPUs of their own
+        torch_device(settings.device)  # told before the structure is prepared, which takes a while
     _say(f"Reading and preparing {arguments.file} ...")
     prepared = load_or_prepare(arguments.file)
     name = arguments.file.name.split(".")[0]
     waters_A = crystal_water_oxygens_A(arguments.file) if settings.crystal_waters == "keep" else None
+    if settings.replicas > 1:
+        from ai2bmd.replicas.ending import end_replicas
+        from ai2bmd.replicas.launch import start_replicas
+
+        copies, ends = start_replicas(
+            prepared, settings, output=arguments.output, name=name, say=_say, crystal_water_A=waters_A
+        )
+        return end_replicas(copies, ends, say=_say)
     directory, outcome = start_run(
         prepared, settings, output=arguments.output, name=name, say=_say, crystal_water_A=waters_A
     )

@@ -16,7 +16,7 @@ from ai2bmd.errors import InputError
 from ai2bmd.simulation.settings import RunSettings
 
 _FORMAT = "ai2bmd checkpoint 2"
-FREE_TO_CHANGE = ("time", "device", "model", "max_hours", "rollbacks")
+FREE_TO_CHANGE = ("time", "device", "model", "max_hours", "rollbacks", "replicas", "cluster")
 _NUMBERS = ("step", "reached", "log_bytes", "rollbacks", "careful_until")
 _CONTENTS = {
     "structure": "the prepared structure (prepared.pdb)",
@@ -109,6 +109,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not whole:
         raise InputError(f"{path} is damaged: its content does not have the SHA-256 it names; start the run anew")
     return found
+
+
+def peek(path: Path) -> int:
+    """The last step that is saved, without a look at the rest; 0 if there is no checkpoint that can be read."""
+    try:
+        with path.open("rb") as file:
+            return int(json.loads(file.readline())["reached"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
 
 
 def check_identity(checkpoint: Checkpoint, expected: Identity, *, path: Path) -> None:

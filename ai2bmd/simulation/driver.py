@@ -20,7 +20,7 @@ from ai2bmd.engine import Engine, EngineState
 from ai2bmd.errors import InputError
 from ai2bmd.simulation.checkpoint import Checkpoint, checkpoint_at, write_checkpoint
 from ai2bmd.simulation.guard_files import append_event, append_for_labelling, write_offending
-from ai2bmd.simulation.interruption import Interruption
+from ai2bmd.simulation.interruption import EndRequest
 from ai2bmd.simulation.log import RunLog
 from ai2bmd.simulation.progress import Progress
 from ai2bmd.simulation.run_directory import RunDirectory
@@ -97,7 +97,7 @@ class Outcome:
     """What the guard found."""
 
 
-def advance(session: Session, interruption: Interruption, *, anchor: Checkpoint | None = None) -> Outcome:
+def advance(session: Session, interruption: EndRequest, *, anchor: Checkpoint | None = None) -> Outcome:
     """Run from an anchor, or from the start, to the last step of the settings.
 
     Raises:
@@ -108,7 +108,12 @@ def advance(session: Session, interruption: Interruption, *, anchor: Checkpoint 
     with (
         np.errstate(over="ignore", invalid="ignore"),  # the guard has the word, and names the atoms
         full_disk_told(session.directory.path),
-        Progress(first_step=first, last_step=settings.last_step, timestep_fs=settings.timestep_fs) as progress,
+        Progress(
+            first_step=first,
+            last_step=settings.last_step,
+            timestep_fs=settings.timestep_fs,
+            shown=session.workbench.progress_shown,
+        ) as progress,
     ):
         loop = _Loop(session, interruption, progress, anchor)
         while True:
@@ -123,7 +128,7 @@ class _Loop:
     """The loop, with the anchor it would go back to."""
 
     def __init__(
-        self, session: Session, interruption: Interruption, progress: Progress, anchor: Checkpoint | None
+        self, session: Session, interruption: EndRequest, progress: Progress, anchor: Checkpoint | None
     ) -> None:
         self._session, self._interruption, self._progress = session, interruption, progress
         self._anchor = anchor

@@ -21,7 +21,7 @@ from ai2bmd.errors import InputError
 from ai2bmd.integrators import EngineSettings
 from ai2bmd.minimisation import minimise
 from ai2bmd.simulation.checkpoint import Identity, check_identity, checkpoint_at, read_checkpoint, write_checkpoint
-from ai2bmd.simulation.interruption import Interruption
+from ai2bmd.simulation.interruption import EndRequest
 from ai2bmd.simulation.run_directory import RunDirectory
 from ai2bmd.simulation.settings import RunSettings
 from ai2bmd.simulation.shape_restraint import KJ_NM2_PER_KCAL_A2, STIFFNESS
@@ -92,9 +92,10 @@ def equilibrate(
     directory: RunDirectory,
     identity: Identity,
     watch: Watch,
-    interruption: Interruption,
+    interruption: EndRequest,
     errors: tuple[type[Exception], ...],
     say: Callable[[str], None],
+    progress_shown: bool = True,
 ) -> Snapshot | None:
     """Go through the stages of the settings, or through those that are left.
 
@@ -108,6 +109,7 @@ def equilibrate(
         interruption: ends it after the present segment.
         errors: what the engine raises at coordinates that mean nothing.
         say: takes a line for each stage.
+        progress_shown: whether there is a bar on a terminal.
 
     Returns:
         Where production starts; None if interrupted.
@@ -121,7 +123,8 @@ def equilibrate(
         say(f"Equilibration: continuing at segment {done + 1} of {len(segments)}")
     saved_at = time.perf_counter()
     engine: Engine | None = None
-    with tqdm(total=len(segments), initial=done, unit="segment", disable=None, dynamic_ncols=True) as bar:
+    hidden = None if progress_shown else True
+    with tqdm(total=len(segments), initial=done, unit="segment", disable=hidden, dynamic_ncols=True) as bar:
         for segment in segments[done:]:
             if interruption.requested:
                 break

@@ -6,6 +6,8 @@ import json
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -17,11 +19,12 @@ from ai2bmd import __version__
 from ai2bmd.engine import Engine
 from ai2bmd.environment import WaterModel
 from ai2bmd.errors import InputError
+from ai2bmd.fragment_potential import FragmentPotential
 from ai2bmd.protein import atomic_numbers
 from ai2bmd.simulation.checkpoint import FREE_TO_CHANGE, Checkpoint, Identity, check_identity, read_checkpoint
 from ai2bmd.simulation.driver import ENGINE_ERRORS, Outcome, Session, advance, full_disk_told
 from ai2bmd.simulation.equilibration import equilibrate
-from ai2bmd.simulation.interruption import Interruption
+from ai2bmd.simulation.interruption import EndRequest, Interruption
 from ai2bmd.simulation.log import RunLog
 from ai2bmd.simulation.run_directory import RunDirectory, create_run_directory, existing_run_directory
 from ai2bmd.simulation.settings import RunSettings, make_settings, read_settings, write_settings
@@ -63,10 +66,7 @@ def start_run(
         directory = create_run_directory(output, name=name)
         with directory.locked(), full_disk_told(directory.path):
             try:
-                write_prepared(prepared, directory.prepared)
-                if settings.explicit:
-                    _solvate(prepared, settings, directory, crystal_water_A=crystal_water_A, say=say)
-                write_settings(settings, directory.settings, comment=_COMMENT)
+                write_start(prepared, settings, directory, crystal_water_A=crystal_water_A, say=say)
                 workbench = open_workbench(directory, settings)
             except BaseException:
                 shutil.rmtree(directory.path)  # made above, and nothing was computed that is worth keeping
@@ -80,8 +80,62 @@ def start_run(
                 raise
 
 
-def resume_run(path: Path, *, time: str | None, say: Say) -> tuple[RunDirectory, Outcome]:
+def write_start(
+    prepared: PreparedStructure,
+    settings: RunSettings,
+    directory: RunDirectory,
+    *,
+    crystal_water_A: Float[np.ndarray, "waters 3"] | None,
+    say: Say,
+) -> None:
+    """Solvate, and write all that a run starts from into its new directory.
+
+    Raises:
+        InputError: the structure or a setting cannot be used.
+    """
+    write_prepared(prepared, directory.prepared)
+    if settings.explicit:
+        _solvate(prepared, settings, directory, crystal_water_A=crystal_water_A, say=say)
+    write_settings(settings, directory.settings, comment=_COMMENT)
+
+
+def check_and_describe(directory: RunDirectory, settings: RunSettings, *, say: Say) -> None:
+    """Find out whether a run could start from its directory, and say what it is.
+
+    Raises:
+        InputError: the structure or a setting cannot be used.
+        FragmentationError: the protein cannot be cut.
+        PotentialError: the model file cannot be used.
+    """
+    _describe(open_workbench(directory, settings), say=say)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a run gets from outside that is one of several copies."""
+
+    interruption: EndRequest
+    share: Callable[[FragmentPotential], FragmentPotential] | None = None
+    """Gives the potential that evaluates the molecules together with those of other copies."""
+    lock_patience_s: float = 120.0
+    """How long to wait until the process is gone that had the run before."""
+
+    def of(self, workbench: Workbench) -> Workbench:
+        """The workbench of the copy."""
+        corrected = workbench.corrected
+        if self.share is not None and corrected.correction is not None:
+            corrected = replace(corrected, correction=corrected.correction.exchanged(self.share))
+        return replace(workbench, corrected=corrected, progress_shown=False)
+
+
+def resume_run(path: Path, *, time: str | None, say: Say, part: Part | None = None) -> tuple[RunDirectory, Outcome]:
     """Continue a run from where it stands to the end of its settings, or to another total time.
+
+    Args:
+        path: run directory.
+        time: total length; None keeps that of the settings.
+        say: takes one line at a time about what is done.
+        part: of a run that is one of several copies; others take the signals of this process.
 
     Raises:
         InputError: it is no run, its checkpoint is of another system, it is past the time asked for already, or the
@@ -90,12 +144,18 @@ def resume_run(path: Path, *, time: str | None, say: Say) -> tuple[RunDirectory,
     """
     directory = existing_run_directory(path)
     settings = _resumed_settings(directory, time)
-    with Interruption(max_hours=settings.max_hours) as interruption, directory.locked(), full_disk_told(path):
+    with (
+        nullcontext(part.interruption) if part else Interruption(max_hours=settings.max_hours) as interruption,
+        directory.locked(wait_s=part.lock_patience_s if part else 0.0),
+        full_disk_told(path),
+    ):
         checkpoint = read_checkpoint(directory.checkpoint) if directory.checkpoint.exists() else None
         if checkpoint and checkpoint.reached > settings.last_step:
             reached = checkpoint.reached * settings.timestep_fs / 1000.0
             raise InputError(f"{path} has reached {reached:g} ps already; give a --time longer than that")
         workbench = open_workbench(directory, settings)
+        if part:
+            workbench = part.of(workbench)
         if checkpoint:
             check_identity(checkpoint, workbench.identity, path=directory.checkpoint)
         _describe(workbench, say=say)
@@ -106,7 +166,7 @@ def resume_run(path: Path, *, time: str | None, say: Say) -> tuple[RunDirectory,
         return directory, _continue(workbench, directory, checkpoint, interruption, say=say)
 
 
-def _go(workbench: Workbench, directory: RunDirectory, interruption: Interruption, *, say: Say) -> Outcome:
+def _go(workbench: Workbench, directory: RunDirectory, interruption: EndRequest, *, say: Say) -> Outcome:
     """Equilibrate, or finish doing so, and run."""
     settings = workbench.settings
     start = equilibrate(
@@ -119,6 +179,7 @@ def _go(workbench: Workbench, directory: RunDirectory, interruption: Interruptio
         interruption=interruption,
         errors=ENGINE_ERRORS,
         say=say,
+        progress_shown=workbench.progress_shown,
     )
     if start is None:
         return Outcome("time is up" if interruption.reason == "time" else "interrupted", 0, 0.0)
@@ -146,7 +207,7 @@ def _go(workbench: Workbench, directory: RunDirectory, interruption: Interruptio
 
 
 def _continue(
-    workbench: Workbench, directory: RunDirectory, checkpoint: Checkpoint, interruption: Interruption, *, say: Say
+    workbench: Workbench, directory: RunDirectory, checkpoint: Checkpoint, interruption: EndRequest, *, say: Say
 ) -> Outcome:
     settings = workbench.settings
     at_ps = checkpoint.reached * settings.timestep_fs / 1000.0

@@ -1,5 +1,6 @@
 """What a person sees while a run goes on: a bar with the speed and the time left."""
 
+import logging
 import sys
 import time
 from types import TracebackType
@@ -8,17 +9,24 @@ from typing import Self
 from tqdm import tqdm
 
 _SECONDS_PER_DAY = 86_400.0
+_LOGGER = logging.getLogger(__name__)
 
 
 class Progress:
     """A progress bar on a terminal, nothing elsewhere; measures the speed."""
 
-    def __init__(self, *, first_step: int, last_step: int, timestep_fs: float) -> None:
+    def __init__(self, *, first_step: int, last_step: int, timestep_fs: float, shown: bool = True) -> None:
         self._ns_per_step = timestep_fs * 1e-6
         self._first, self._start = first_step, time.perf_counter()
         self._bar = tqdm(
-            total=last_step, initial=first_step, unit="step", disable=None, dynamic_ncols=True, smoothing=0.1
+            total=last_step,
+            initial=first_step,
+            unit="step",
+            disable=None if shown else True,
+            dynamic_ncols=True,
+            smoothing=0.1,
         )
+        self._shown = shown
         self._step = self._done = first_step
 
     @property
@@ -35,8 +43,11 @@ class Progress:
         self._step = step
 
     def note(self, line: str) -> None:
-        """Show a line above the bar."""
-        tqdm.write(line, file=sys.stdout)
+        """Show a line above the bar; without one it goes to the program's log."""
+        if self._shown:
+            tqdm.write(line, file=sys.stdout)
+        else:
+            _LOGGER.warning("%s", line)
 
     def __enter__(self) -> Self:
         return self

@@ -3,12 +3,15 @@
 import fcntl
 import itertools
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ai2bmd.errors import InputError
+
+_LOCK_POLL_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -83,20 +86,35 @@ class RunDirectory:
         return self.path / "guard.xyz"
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, *, wait_s: float = 0.0) -> Iterator[None]:
         """Keep other processes from continuing the same run meanwhile.
+
+        The lock ends with the process that holds it, however that ends.
+
+        Args:
+            wait_s: how long to wait for another process; a file system over a network may take a while to notice that
+                one is dead.
 
         Raises:
             InputError: another one is at it.
         """
-        descriptor = os.open(self.path, os.O_RDONLY)
+        descriptor, deadline = os.open(self.path, os.O_RDONLY), time.monotonic() + wait_s
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            while not _lock(descriptor):
+                if time.monotonic() >= deadline:
+                    raise InputError(f"{self.path} is in use by another ai2bmd process; wait for it to end")
+                time.sleep(_LOCK_POLL_S)
             yield
-        except BlockingIOError as error:
-            raise InputError(f"{self.path} is in use by another ai2bmd process; wait for it to end") from error
         finally:
             os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def check_new(path: Path) -> None:

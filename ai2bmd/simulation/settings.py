@@ -13,6 +13,7 @@ from ai2bmd.device import Device
 from ai2bmd.environment import WATER_MODELS, Constraints, Solvent
 from ai2bmd.errors import InputError
 from ai2bmd.integrators import BAROSTAT_EVERY, EngineSettings, Ensemble
+from ai2bmd.simulation.cluster_settings import ClusterSettings
 from ai2bmd.simulation.quantities import (
     Angstrom,
     Bar,
@@ -62,6 +63,10 @@ class RunSettings(pydantic.BaseModel):
     pressure_bar: Bar = pydantic.Field(default=1.0, alias="pressure", gt=-1e4, lt=1e5)
     friction_per_ps: PerPicosecond = pydantic.Field(default=1.0, alias="friction", gt=0)
     seed: int = pydantic.Field(default=1, ge=0, lt=2**31)
+    replicas: int = pydantic.Field(default=1, ge=1, le=10_000)
+    """Copies of the run, which differ in their seeds."""
+    cluster: ClusterSettings | None = None
+    """Where copies run; None is this machine."""
     device: Device = "auto"
     threads: int = pydantic.Field(default=1, ge=1)
     """Processor threads of torch and OpenMM; for a small protein a second one gains a sixth, and loses much more where
@@ -107,6 +112,8 @@ class RunSettings(pydantic.BaseModel):
     def _fits_together(self) -> "RunSettings":
         if self.last_step < 1:
             raise ValueError(f"time: {self.time_ps:g} ps is less than one timestep of {self.timestep_fs:g} fs")
+        if self.cluster and self.replicas == 1:
+            raise ValueError("cluster: says where copies of a run are computed; it needs replicas of 2 or more")
         stages = {"npt"} & {stage.ensemble for stage in self.equilibration}
         if not self.explicit and (self.ensemble == "npt" or stages):
             raise ValueError("ensemble: npt keeps the pressure of explicit water; take nvt, or --solvent opc")
@@ -183,11 +190,13 @@ def make_settings(values: Mapping[str, Any], *, where: str) -> RunSettings:
         return RunSettings.model_validate(dict(values))
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        place = first["loc"][:3] if "equilibration" in first["loc"] else first["loc"][:1]
+        depth = {"equilibration": 3, "cluster": 2}.get(str(first["loc"][0]) if first["loc"] else "", 1)
+        place = first["loc"][:depth]
         name = ".".join(str(part) for part in place)
         if first["type"] == "extra_forbidden":
-            stage_keys = [field.alias or key for key, field in Stage.model_fields.items()]
-            raise InputError(f"{where}: unknown setting {name!r}; {_hint(str(place[-1]), stage_keys)}") from error
+            section = ClusterSettings if place[0] == "cluster" else Stage
+            keys = [field.alias or key for key, field in section.model_fields.items()]
+            raise InputError(f"{where}: unknown setting {name!r}; {_hint(str(place[-1]), keys)}") from error
         reason = first["msg"].removeprefix("Value error, ")
         given = f", got {first['input']!r}" if name else ""
         raise InputError(f"{where}: {name + ': ' if name else ''}{reason}{given}") from error

@@ -41,6 +41,8 @@ class Workbench:
     guard: Guard
     identity: Identity
     device: torch.device
+    progress_shown: bool = True
+    """Whether there is a bar on a terminal."""
 
     @property
     def topology(self) -> app.Topology:
