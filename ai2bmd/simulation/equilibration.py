@@ -142,7 +142,8 @@ def equilibrate(
             snapshot, done = engine.snapshot(), segment.number + 1
             bar.set_postfix_str(f"{segment.stage.name}, {samples[-1].temperature_K:.0f} K", refresh=False)
             bar.update()
-            if time.perf_counter() - saved_at > _SAVE_EVERY_S or done == len(segments):
+            ends = done == len(segments) or segments[done].stage is not segment.stage
+            if ends or time.perf_counter() - saved_at > _SAVE_EVERY_S:
                 _save(directory, identity, done, snapshot, samples)
                 saved_at = time.perf_counter()
     if snapshot is not None:
