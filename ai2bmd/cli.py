@@ -17,6 +17,7 @@ COMMANDS = {
     "run": "run molecular dynamics in a new run directory",
     "resume": "continue an interrupted or finished run",
     "analyze": "write the HTML report of a run",
+    "export": "write the trajectory of a run as XTC, DCD or PDB",
     "train": "train a ViSNet potential",
 }
 
