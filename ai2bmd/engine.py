@@ -1,7 +1,7 @@
 """The engine: OpenMM integrates environment and correction; everything in and out is in A, ps and eV."""
 
-# pyright: reportAttributeAccessIssue=false
-# (OpenMM makes its units when it is imported)
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false
+# (OpenMM makes its units when it is imported, and does not say that groups may be a set)
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from ai2bmd.integrators import (
     seed_integrator,
     velocity_seed,
 )
+from ai2bmd.sampling.sampler import EngineSimulation, Sampler
 
 _BOLTZMANN_EV_K = 8.617333262e-5  # CODATA 2018
 _G_CM3_PER_U_A3 = 1.66053906660  # CODATA 2018
@@ -57,6 +58,8 @@ class EngineState:
     density_g_cm3: float | None
     wall_eV: float
     """Part of the correction: of contacts closer than any the model was trained on."""
+    energy_bias: float = 0.0
+    """Of enhanced sampling: bias and walls; in no other energy."""
 
     @property
     def potential_energy(self) -> float:
@@ -77,6 +80,7 @@ class Engine:
         protein: Int64[np.ndarray, " protein_atoms"],
         settings: EngineSettings,
         device: torch.device,
+        sampler: Sampler | None = None,
     ) -> None:
         """Set up integrator and context at the given positions, with zero velocities.
 
@@ -88,6 +92,7 @@ class Engine:
             protein: index of each protein atom in the system.
             settings: ensemble, step, temperature, seed.
             device: of torch; OpenMM takes the platform beside it.
+            sampler: method of enhanced sampling that moves the system; None for plain dynamics.
 
         Raises:
             InputError: constant pressure without a periodic box.
@@ -104,9 +109,16 @@ class Engine:
             self.barostat = make_barostat(settings)
             system.addForce(self.barostat)
         self.coupled = add_correction(system, correction, protein) if correction is not None else None
-        self.context = openmm.Context(system, make_integrator(settings), *self._platform)
+        self.sampler = sampler
+        if sampler is not None:
+            sampler.add_to(system)
+        groups = {force.getForceGroup() for force in system.getForces()}
+        self.context = openmm.Context(system, make_integrator(settings, groups=groups), *self._platform)
         self.context.setPositions(positions_A / 10.0)
         self.context.computeVirtualSites()
+        if sampler is not None:
+            self._simulation = EngineSimulation(self.context, self._advance)
+            sampler.attach(self._simulation)
 
     @property
     def exact(self) -> bool:
@@ -125,6 +137,13 @@ class Engine:
 
     def step(self, steps: int, *, divided_by: int = 1) -> None:
         """Advance by this many steps, each made of so many smaller ones; what is not finite the caller has to find."""
+        if self.sampler is None:
+            self._advance(steps, divided_by)
+            return
+        self._simulation.divided_by = divided_by
+        self.sampler.step(steps)
+
+    def _advance(self, steps: int, divided_by: int) -> None:
         integrator = self.context.getIntegrator()
         if divided_by == 1:
             integrator.step(steps)
@@ -145,7 +164,8 @@ class Engine:
         """The present instant; costs no evaluation of the model that the next step would not need."""
         state = self.context.getState(positions=True, velocities=True, forces=True, energy=True)
         kilojoule, nanometer = unit.kilojoule_per_mole, unit.nanometer
-        potential = state.getPotentialEnergy().value_in_unit(kilojoule) * EV_PER_KJ_MOL
+        bias = self._bias_eV()
+        potential = state.getPotentialEnergy().value_in_unit(kilojoule) * EV_PER_KJ_MOL - bias
         correction = self.coupled.energy_eV if self.coupled is not None else 0.0
         kinetic = state.getKineticEnergy().value_in_unit(kilojoule) * EV_PER_KJ_MOL
         box_A = self._box_A(state)
@@ -164,7 +184,14 @@ class Engine:
             volume_A3=volume_A3,
             density_g_cm3=None if volume_A3 is None else self._mass_u / volume_A3 * _G_CM3_PER_U_A3,
             wall_eV=self.coupled.wall_eV if self.coupled is not None else 0.0,
+            energy_bias=bias,
         )
+
+    def _bias_eV(self) -> float:
+        if self.sampler is None or not self.sampler.groups:
+            return 0.0
+        state = self.context.getState(energy=True, groups=set(self.sampler.groups))
+        return state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole) * EV_PER_KJ_MOL
 
     def snapshot(self) -> Snapshot:
         """Positions, velocities and box, to go on from in another engine."""
@@ -214,11 +241,16 @@ class Engine:
         self.context.setTime(0.0)
         self.context.setStepCount(0)
         self.restore(snapshot)
+        if self.sampler is not None:
+            self.sampler.begin()
 
     def save_checkpoint(self) -> bytes:
         """Positions, velocities, box, time and random numbers; on CPU a run continues from it bit for bit."""
         state = self.context.createCheckpoint()
-        return f"{self._fingerprint()} {len(state)}\n".encode() + state
+        if self.sampler is None:
+            return f"{self._fingerprint()} {len(state)}\n".encode() + state
+        sampled = self.sampler.save()
+        return f"{self._fingerprint()} {len(state)} {len(sampled)}\n".encode() + state + sampled
 
     def load_checkpoint(self, checkpoint: bytes) -> None:
         """Continue from `save_checkpoint` of the same system, integrator, platform and version.
@@ -227,13 +259,20 @@ class Engine:
             InputError: the checkpoint belongs to something else.
         """
         head, _, state = checkpoint.partition(b"\n")
+        words, sampled = head.decode(errors="replace"), b""
+        if self.sampler is not None:
+            words, _, length = words.rpartition(" ")
+            split = max(0, len(state) - int(length)) if length.isdigit() else 0
+            state, sampled = state[:split], state[split:]
         # checked here, for OpenMM would read past the end of a wrong one without a word
-        if head.decode(errors="replace") != f"{self._fingerprint()} {len(state)}":
+        if words != f"{self._fingerprint()} {len(state)}":
             raise InputError("the checkpoint is cut off or of another system, integrator, platform or OpenMM version")
         try:
             self.context.loadCheckpoint(state)
         except openmm.OpenMMException as error:
             raise InputError(f"the checkpoint does not fit this system, platform or OpenMM version: {error}") from error
+        if self.sampler is not None:
+            self.sampler.load(sampled)
 
     def renew(self, checkpoint: bytes) -> None:
         """Bring the context to what a fresh process makes of this checkpoint, which it must be at.

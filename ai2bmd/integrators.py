@@ -1,5 +1,6 @@
 """How a system is integrated: thermostat, barostat, time step, and how often the correction is evaluated."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,22 +46,27 @@ class EngineSettings:
             raise InputError(f"seed: expected a whole number from 0, got {self.seed}")
 
 
-def make_integrator(settings: EngineSettings) -> openmm.Integrator:
+def make_integrator(settings: EngineSettings, *, groups: Collection[int] = ()) -> openmm.Integrator:
     """The integrator of these settings.
 
     One step: leapfrog Verlet, or the Langevin middle scheme (Zhang et al., J. Phys. Chem. A 123, 6056, 2019). Several
     substeps: reversible multiple time stepping (Tuckerman, Berne and Martyna, J. Chem. Phys. 97, 1990, 1992), with
     Langevin dynamics in the BAOAB-RESPA scheme (Lagardere, Aviat and Piquemal, J. Phys. Chem. Lett. 10, 2593, 2019).
+
+    Args:
+        settings: ensemble, step, temperature, seed.
+        groups: force groups of the system; those beside the environment's are evaluated once in a step.
     """
     step_ps = settings.timestep_fs / 1000.0
-    groups = [(0, settings.substeps), (FORCE_GROUP, 1)]
+    outer = sorted({FORCE_GROUP, *groups} - {0})
+    frequencies = [(0, settings.substeps), *((group, 1) for group in outer)]
     if settings.ensemble == "nve":
-        return openmm.VerletIntegrator(step_ps) if settings.substeps == 1 else MTSIntegrator(step_ps, groups)
+        return openmm.VerletIntegrator(step_ps) if settings.substeps == 1 else MTSIntegrator(step_ps, frequencies)
     thermostat = settings.temperature_K, settings.friction_per_ps
     if settings.substeps == 1:
         integrator = openmm.LangevinMiddleIntegrator(*thermostat, step_ps)
     else:
-        integrator = MTSLangevinIntegrator(*thermostat, step_ps, groups)
+        integrator = MTSLangevinIntegrator(*thermostat, step_ps, frequencies)
     seed_integrator(integrator, settings)
     return integrator
 

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -54,6 +55,11 @@ class Plot:
             self.figure.savefig(svg, format="svg", metadata={"Date": None})
         data = base64.b64encode(svg.getvalue()).decode()
         return f'<img alt="{html.escape(self.description)}" src="data:image/svg+xml;base64,{data}">'
+
+    def write_png(self, path: Path) -> None:
+        """Write the figure as a file of its own."""
+        with mpl.rc_context(_STYLE):
+            self.figure.savefig(path, format="png", dpi=150)
 
 
 @contextmanager

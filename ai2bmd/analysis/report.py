@@ -17,6 +17,7 @@ from ai2bmd.analysis.load import Run, load_run
 from ai2bmd.analysis.movie import Movie, make_movie, movie_section
 from ai2bmd.analysis.provenance import provenance_sections
 from ai2bmd.analysis.ramachandran import analyse_backbone, backbone_sections
+from ai2bmd.analysis.sampling import sampling_sections
 from ai2bmd.analysis.sections import Fact, Section
 from ai2bmd.analysis.verdict import Verdict, judge
 from ai2bmd.viewer import fill_page, script_literal
@@ -102,6 +103,7 @@ def _sections(run: Run, energies: Energies, geometry: Geometry, movie: Movie) ->
         *backbone,
         *energy_sections(run, energies),
         *geometry_sections(run, geometry),
+        *sampling_sections(run),
         *equilibration_sections(run),
         *provenance_sections(run),
     )

@@ -24,6 +24,7 @@ from ai2bmd.simulation.interruption import EndRequest
 from ai2bmd.simulation.log import RunLog
 from ai2bmd.simulation.progress import Progress
 from ai2bmd.simulation.run_directory import RunDirectory
+from ai2bmd.simulation.sampling_files import SamplingFiles
 from ai2bmd.simulation.settings import RunSettings
 from ai2bmd.simulation.workbench import Workbench
 from ai2bmd.trajectory.writer import Frame, SolventFrame, TrajectoryWriter
@@ -44,6 +45,8 @@ class Session:
     directory: RunDirectory
     trajectory: TrajectoryWriter
     log: RunLog
+    sampled: SamplingFiles | None = None
+    """None without enhanced sampling."""
 
     @property
     def settings(self) -> RunSettings:
@@ -78,11 +81,22 @@ class Session:
                 SolventFrame(state.step, state.time_ps, positions_A[solvent], box_A=state.box_A)
             )
         self.log.append(state, ns_per_day=ns_per_day)
+        if self.sampled is not None:
+            self.sampled.append(state)
 
     def drop_after(self, anchor: Checkpoint) -> None:
         """Forget frames and rows after an anchor."""
         self.trajectory.drop_after(anchor.step)
         self.log.truncate(anchor.log_bytes)
+        if self.sampled is not None:
+            self.sampled.drop_after(anchor.step)
+
+    def commit(self) -> None:
+        """Bring trajectory and tables to the disk."""
+        self.trajectory.commit()
+        self.log.commit()
+        if self.sampled is not None:
+            self.sampled.commit()
 
 
 @dataclass(frozen=True)
@@ -247,8 +261,7 @@ class _Loop:
     def _commit(self, *, reached: int) -> None:
         """Bring trajectory, log and checkpoint to the disk, in this order: the first two may run ahead of the last."""
         assert self._anchor is not None  # dropped at the first step
-        self._session.trajectory.commit()
-        self._session.log.commit()
+        self._session.commit()
         write_checkpoint(replace(self._anchor, reached=reached), self._session.directory.checkpoint)
 
     def _leave_behind(self, broken: "_Broken", *, back_to: int | None) -> None:

@@ -27,6 +27,7 @@ from ai2bmd.simulation.equilibration import equilibrate
 from ai2bmd.simulation.interruption import EndRequest, Interruption
 from ai2bmd.simulation.log import RunLog
 from ai2bmd.simulation.run_directory import RunDirectory, create_run_directory, existing_run_directory
+from ai2bmd.simulation.sampling_files import copy_references, open_sampling_files
 from ai2bmd.simulation.settings import RunSettings, make_settings, read_settings, write_settings
 from ai2bmd.simulation.workbench import Workbench, open_workbench
 from ai2bmd.solvation import Solvation, solvate
@@ -68,6 +69,7 @@ def start_run(
             try:
                 write_start(prepared, settings, directory, crystal_water_A=crystal_water_A, say=say)
                 workbench = open_workbench(directory, settings)
+                workbench.check()
             except BaseException:
                 shutil.rmtree(directory.path)  # made above, and nothing was computed that is worth keeping
                 raise
@@ -97,6 +99,7 @@ def write_start(
     if settings.explicit:
         _solvate(prepared, settings, directory, crystal_water_A=crystal_water_A, say=say)
     write_settings(settings, directory.settings, comment=_COMMENT)
+    copy_references(directory, settings)
 
 
 def check_and_describe(directory: RunDirectory, settings: RunSettings, *, say: Say) -> None:
@@ -107,7 +110,9 @@ def check_and_describe(directory: RunDirectory, settings: RunSettings, *, say: S
         FragmentationError: the protein cannot be cut.
         PotentialError: the model file cannot be used.
     """
-    _describe(open_workbench(directory, settings), say=say)
+    workbench = open_workbench(directory, settings)
+    workbench.check()
+    _describe(workbench, say=say)
 
 
 @dataclass(frozen=True)
@@ -183,8 +188,8 @@ def _go(workbench: Workbench, directory: RunDirectory, interruption: EndRequest,
     )
     if start is None:
         return Outcome("time is up" if interruption.reason == "time" else "interrupted", 0, 0.0)
-    engine = workbench.engine(settings.engine, False)
-    engine.restart(start, settings.engine)
+    engine = workbench.production_engine()
+    engine.restart(workbench.in_one_piece(start) if engine.sampler else start, settings.engine)
     if not start.velocities_A_per_ps.any():
         engine.draw_velocities()
     _forecast(engine, workbench, say=say)
@@ -202,8 +207,8 @@ def _go(workbench: Workbench, directory: RunDirectory, interruption: EndRequest,
         | {"system_atoms": workbench.topology.getNumAtoms(), "degrees_of_freedom": engine.degrees_of_freedom},
     )
     directory.trajectory_alias.symlink_to(directory.trajectory.name)
-    with trajectory, RunLog(directory.log) as log:
-        return advance(Session(engine, workbench, directory, trajectory, log), interruption)
+    with trajectory, RunLog(directory.log) as log, open_sampling_files(directory, engine.sampler) as sampled:
+        return advance(Session(engine, workbench, directory, trajectory, log, sampled), interruption)
 
 
 def _continue(
@@ -214,12 +219,16 @@ def _continue(
     if checkpoint.reached == settings.last_step:
         say(f"The run is complete at {at_ps:g} ps; a longer --time continues it.")
         return Outcome("finished", checkpoint.reached, 0.0)
-    engine = workbench.engine(settings.engine, False)
+    engine = workbench.production_engine()
     engine.load_checkpoint(checkpoint.state)
     trajectory = _open_trajectory(directory.trajectory, settings, step=checkpoint.step, say=say)
     say(f"Continuing at {at_ps:g} ps to {settings.time_ps:g} ps in {directory.path}; Ctrl-C saves and stops.")
-    with trajectory, RunLog(directory.log, keep_bytes=checkpoint.log_bytes) as log:
-        return advance(Session(engine, workbench, directory, trajectory, log), interruption, anchor=checkpoint)
+    with (
+        trajectory,
+        RunLog(directory.log, keep_bytes=checkpoint.log_bytes) as log,
+        open_sampling_files(directory, engine.sampler, step=checkpoint.step) as sampled,
+    ):
+        return advance(Session(engine, workbench, directory, trajectory, log, sampled), interruption, anchor=checkpoint)
 
 
 def _remove_false_start(directory: RunDirectory) -> None:
@@ -231,7 +240,7 @@ def _remove_false_start(directory: RunDirectory) -> None:
             frames = 0
         if frames > 1:
             raise InputError(f"{directory.path} cannot be resumed: its checkpoint is missing; start the run anew")
-    for leftover in (directory.trajectory, directory.trajectory_alias, directory.log):
+    for leftover in (directory.trajectory, directory.trajectory_alias, directory.log, directory.sampling_table):
         leftover.unlink(missing_ok=True)
 
 

@@ -1,5 +1,6 @@
 """Numbers with units, as they stand in settings files and on the command line."""
 
+import math
 import re
 from typing import Annotated, Any
 
@@ -14,6 +15,9 @@ _UNITS: dict[str, dict[str, float]] = {
     "A": {"A": 1.0, "nm": 10.0},
     "M": {"M": 1.0, "mM": 1e-3},
     "bar": {"bar": 1.0, "atm": 1.01325},
+    "deg": {"deg": 1.0, "rad": 180.0 / math.pi},
+    "": {"": 1.0},
+    "kcal/mol": {"kcal/mol": 1.0, "kJ/mol": 1.0 / 4.184},
     "u": {"u": 1.0, "amu": 1.0, "Da": 1.0},
     "kcal/mol/A2": {"kcal/mol/A2": 1.0, "kcal/mol/A^2": 1.0, "kJ/mol/nm2": 1.0 / 418.4, "kJ/mol/nm^2": 1.0 / 418.4},
 }
@@ -27,7 +31,7 @@ def parse_quantity(value: Any, unit: str) -> float:
     """
     match = _NUMBER.fullmatch(str(value))
     if match is None or match[2] not in _UNITS[unit] or isinstance(value, bool):
-        raise ValueError(f"expected a number and a unit like 1 {unit}")
+        raise ValueError(f"expected a number and a unit like 1 {unit}" if unit else "expected a number")
     return float(match[1]) * _UNITS[unit][match[2]]
 
 
@@ -72,6 +76,7 @@ PerPicosecond = Annotated[float, *_single("1/ps")]
 Angstrom = Annotated[float, *_single("A")]
 Molar = Annotated[float, *_single("M")]
 Bar = Annotated[float, *_single("bar")]
+KilocaloriesPerMole = Annotated[float, *_single("kcal/mol")]
 Dalton = Annotated[float, *_single("u")]
 KelvinRange = Annotated[tuple[float, float], *_pair("K")]
 StiffnessRange = Annotated[tuple[float, float], *_pair("kcal/mol/A2")]

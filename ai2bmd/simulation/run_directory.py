@@ -71,6 +71,25 @@ class RunDirectory:
         return self.path / "checkpoint"
 
     @property
+    def sampling_table(self) -> Path:
+        """Collective variables and what the method of enhanced sampling did, at each frame."""
+        return self.path / "sampling.csv"
+
+    @property
+    def free_energy_table(self) -> Path:
+        """Free energy as the bias of metadynamics tells it."""
+        return self.path / "free_energy.csv"
+
+    @property
+    def free_energy_plot(self) -> Path:
+        """The same, drawn."""
+        return self.path / "free_energy.png"
+
+    def reference(self, number: int) -> Path:
+        """Copy of the file that a variable, counted from 0, is compared with."""
+        return self.path / f"reference-{number + 1}.pdb"
+
+    @property
     def guard(self) -> Path:
         """The geometry at which the guard stopped the run last, or sent it back."""
         return self.path / "guard.pdb"

@@ -13,6 +13,7 @@ from ai2bmd.device import Device
 from ai2bmd.environment import WATER_MODELS, Constraints, Solvent
 from ai2bmd.errors import InputError
 from ai2bmd.integrators import BAROSTAT_EVERY, EngineSettings, Ensemble
+from ai2bmd.sampling.settings import Sampling, known_keys
 from ai2bmd.simulation.cluster_settings import ClusterSettings
 from ai2bmd.simulation.quantities import (
     Angstrom,
@@ -73,6 +74,8 @@ class RunSettings(pydantic.BaseModel):
     the processors are shared."""
     equilibration: tuple[Stage, ...]
     """Before production; by default what suits the solvent. An empty list starts from the structure as it is."""
+    sampling: Sampling | None = None
+    """Enhanced sampling in production."""
     save_every: int = pydantic.Field(default=10, ge=1)
     """Steps between frames of the trajectory and rows of the log."""
     save_solvent_every: int = pydantic.Field(ge=0)
@@ -129,6 +132,8 @@ class RunSettings(pydantic.BaseModel):
                 f"checkpoint_every: expected a multiple of {BAROSTAT_EVERY} steps, the barostat's interval, "
                 f"got {self.checkpoint_every}"
             )
+        if self.sampling is not None:
+            self.sampling.check_ensemble(self.ensemble, temperature_K=self.temperature_K)
         return self
 
     @property
@@ -190,16 +195,23 @@ def make_settings(values: Mapping[str, Any], *, where: str) -> RunSettings:
         return RunSettings.model_validate(dict(values))
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        depth = {"equilibration": 3, "cluster": 2}.get(str(first["loc"][0]) if first["loc"] else "", 1)
-        place = first["loc"][:depth]
+        place = _place(first["loc"])
         name = ".".join(str(part) for part in place)
         if first["type"] == "extra_forbidden":
             section = ClusterSettings if place[0] == "cluster" else Stage
             keys = [field.alias or key for key, field in section.model_fields.items()]
+            keys = known_keys(place) if place[0] == "sampling" else keys
             raise InputError(f"{where}: unknown setting {name!r}; {_hint(str(place[-1]), keys)}") from error
         reason = first["msg"].removeprefix("Value error, ")
         given = f", got {first['input']!r}" if name else ""
         raise InputError(f"{where}: {name + ': ' if name else ''}{reason}{given}") from error
+
+
+def _place(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Where an error is, as a settings file has it."""
+    if location[:1] == ("sampling",):
+        return location
+    return location[: {"equilibration": 3, "cluster": 2}.get(str(location[0]) if location else "", 1)]
 
 
 def _hint(key: str, known: list[str]) -> str:

@@ -3,8 +3,9 @@
 # pyright: reportAttributeAccessIssue=false
 # (OpenMM makes its units when it is imported)
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import openmm
@@ -15,14 +16,18 @@ from openmm import app, unit
 from ai2bmd.analysis.geometry import superposed_atoms
 from ai2bmd.assembly import CorrectedSystem, corrected_system
 from ai2bmd.device import openmm_platform, torch_device
-from ai2bmd.engine import Engine, masses
+from ai2bmd.engine import Engine, Snapshot, masses
 from ai2bmd.imaging import SystemImaging
 from ai2bmd.integrators import EngineSettings
 from ai2bmd.protein import atomic_numbers, protein_topology
+from ai2bmd.sampling.methods import check_sampling, make_sampler
+from ai2bmd.sampling.sampler import Sampler
+from ai2bmd.sampling.variables import Molecule, hold_together
 from ai2bmd.simulation.checkpoint import Identity, identify
 from ai2bmd.simulation.equilibration import Watch
 from ai2bmd.simulation.guard import Guard, Limits
 from ai2bmd.simulation.run_directory import RunDirectory
+from ai2bmd.simulation.sampling_files import references
 from ai2bmd.simulation.settings import RunSettings
 from ai2bmd.simulation.shape_restraint import add_shape_restraint
 from ai2bmd.structure.files import PreparedStructure, read_prepared
@@ -41,6 +46,8 @@ class Workbench:
     guard: Guard
     identity: Identity
     device: torch.device
+    references: dict[str, Path]
+    """Files of the structures that collective variables are compared with, by their names in the settings."""
     progress_shown: bool = True
     """Whether there is a bar on a terminal."""
 
@@ -58,11 +65,43 @@ class Workbench:
 
     def engine(self, settings: EngineSettings, restrained: bool) -> Engine:
         """A new engine at the start; with the means to hold the protein's shape, if asked for."""
-        system = openmm.XmlSerializer.deserialize(openmm.XmlSerializer.serialize(self.corrected.system))
+        system = self._system()
         if restrained:
             heavy = masses(system) > 3.5
             chains = [atoms[heavy[atoms]] for atoms in self.imaging.chains]
             add_shape_restraint(system, self.positions_A, [atoms for atoms in chains if len(atoms) > 2])
+        return self._engine(system, settings)
+
+    def production_engine(self) -> Engine:
+        """A new engine at the start, moved by the method of sampling if the settings have one."""
+        system, sampling = self._system(), self.settings.sampling
+        if sampling is None:
+            return self._engine(system, self.settings.engine)
+        hold_together(system, self.imaging.chains)
+        sampler = make_sampler(sampling, self._molecule, temperature_K=self.settings.temperature_K)
+        return self._engine(system, self.settings.engine, sampler)
+
+    def check(self) -> None:
+        """Make sure, before anything slow, that what production needs can be made.
+
+        Raises:
+            InputError: the settings name something that the structure does not have.
+        """
+        if self.settings.sampling is not None:
+            check_sampling(self.settings.sampling, self._molecule)
+
+    @property
+    def _molecule(self) -> Molecule:
+        return Molecule(self.topology, self.positions_A, self.corrected.protein, self.references)
+
+    def in_one_piece(self, snapshot: Snapshot) -> Snapshot:
+        """A snapshot with the protein's chains next to each other, as methods of sampling need it."""
+        return replace(snapshot, positions_A=self.imaging(snapshot.positions_A, snapshot.box_A))
+
+    def _system(self) -> openmm.System:
+        return openmm.XmlSerializer.deserialize(openmm.XmlSerializer.serialize(self.corrected.system))
+
+    def _engine(self, system: openmm.System, settings: EngineSettings, sampler: Sampler | None = None) -> Engine:
         return Engine(
             self.topology,
             self.positions_A,
@@ -71,6 +110,7 @@ class Workbench:
             protein=self.corrected.protein,
             settings=settings,
             device=self.device,
+            sampler=sampler,
         )
 
     def watch(self) -> Watch:
@@ -120,4 +160,5 @@ def open_workbench(directory: RunDirectory, settings: RunSettings) -> Workbench:
             structure, settings, model_sha256=corrected.card.sha256 if corrected.card else None, platform=platform
         ),
         device=device,
+        references=references(directory, settings),
     )

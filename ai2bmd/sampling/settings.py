@@ -1,0 +1,205 @@
+"""Enhanced sampling as it stands in the settings file under `sampling:`."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pydantic
+
+from ai2bmd.simulation.quantities import KilocaloriesPerMole, parse_quantity
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of collective variable."""
+
+    unit: str
+    """Of range and width in settings and tables; empty for a pure number."""
+    openmm: float
+    """OpenMM's unit in this one."""
+    range: tuple[float, float]
+    width: float
+    selected: bool = False
+    """Whether it is of atoms chosen by a selection."""
+    referred: bool = False
+    """Whether it needs a reference structure."""
+
+
+_DEGREE = float(np.pi / 180.0)
+DIHEDRALS = ("phi", "psi", "omega", "chi1", "chi2", "chi3", "chi4", "chi5")
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(DIHEDRALS, Kind("deg", _DEGREE, (-180.0, 180.0), 20.0)),
+    "rmsd": Kind("A", 0.1, (0.0, 10.0), 0.25, selected=True, referred=True),
+    "radius_of_gyration": Kind("A", 0.1, (3.0, 20.0), 0.25, selected=True),
+    "native_contacts": Kind("", 1.0, (0.0, 1.0), 0.03, selected=True, referred=True),
+    "end_to_end": Kind("A", 0.1, (0.0, 50.0), 0.5),
+}
+PREPARED = "prepared"
+_MOST_GRID_POINTS = 1_000_000
+
+
+class Variable(pydantic.BaseModel):
+    """A collective variable, written as its kind and what it is of: `phi: A 3`, `rmsd: name CA`, `end_to_end: A`."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+    of: str = pydantic.Field(min_length=1)
+    """A residue (chain and number) for dihedrals, a chain for end_to_end, else a selection of MDAnalysis."""
+    name: str = pydantic.Field(min_length=1, max_length=40, pattern=r"^\w+$")
+    """In tables and plots."""
+    range: tuple[float, float]
+    """Where it is biased; walls keep it inside unless it is periodic."""
+    width: float = pydantic.Field(gt=0)
+    """Standard deviation of the Gaussians."""
+    periodic: bool = False
+    reference: str = PREPARED
+    """What rmsd and native_contacts compare with: the prepared structure, or a PDB file."""
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _by_kind(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "kind" in values:
+            return values
+        named = [key for key in values if key in KINDS]
+        if len(named) != 1:
+            raise ValueError(f"a variable has one line like `phi: A 3`, with one of {', '.join(KINDS)}")
+        name, of = named[0], str(values[named[0]])
+        kind = KINDS[name]
+        rest = {key: value for key, value in values.items() if key != name}
+        if "reference" in rest and not kind.referred:
+            raise ValueError(f"{name} is compared with nothing; leave out `reference`")
+        rest["range"] = _pair(rest["range"], kind.unit) if "range" in rest else kind.range
+        rest["width"] = parse_quantity(rest["width"], kind.unit) if "width" in rest else kind.width
+        rest.setdefault("periodic", name in DIHEDRALS)
+        rest.setdefault("name", _default_name(name, of))
+        return {"kind": name, "of": of, **rest}
+
+    @pydantic.model_validator(mode="after")
+    def _fits_together(self) -> "Variable":
+        low, high = self.range
+        if low >= high:
+            raise ValueError(f"{self.kind} {self.of}: range must ascend, got {low:g} to {high:g}")
+        if self.periodic and self.kind not in DIHEDRALS:
+            raise ValueError(f"{self.kind} is not periodic; leave out `periodic`")
+        if self.periodic and not np.isclose(high - low, 360.0):
+            raise ValueError(
+                f"{self.kind} {self.of}: a periodic dihedral has a range of 360 deg; take `periodic: false` to keep it "
+                "within a smaller one"
+            )
+        if self.kind in DIHEDRALS and not self.periodic and high - low > 360.0 - 4.0 * self.width:
+            raise ValueError(
+                f"{self.kind} {self.of}: a dihedral that is not periodic needs room for walls; make range at least "
+                "four widths smaller than 360 deg"
+            )
+        if self.width > (high - low) / 2.0:
+            raise ValueError(f"{self.kind} {self.of}: width must be at most half the range, got {self.width:g}")
+        return self
+
+    @pydantic.model_serializer
+    def _as_written(self) -> dict[str, Any]:
+        kind = KINDS[self.kind]
+        shown = f" {kind.unit}".rstrip()
+        values: dict[str, Any] = {self.kind: self.of, "name": self.name}
+        values["range"] = [f"{end!r}{shown}" for end in self.range]
+        values["width"] = f"{self.width!r}{shown}"
+        if self.kind in DIHEDRALS:
+            values["periodic"] = self.periodic
+        if kind.referred:
+            values["reference"] = self.reference
+        return values
+
+    @property
+    def column(self) -> str:
+        """Name and unit."""
+        unit = KINDS[self.kind].unit
+        return f"{self.name}_{unit}" if unit else self.name
+
+    @property
+    def margin(self) -> float:
+        """How far the grid of the bias reaches beyond the range, where walls push back."""
+        if self.periodic:
+            return 0.0
+        free = (360.0 - self.range[1] + self.range[0]) / 2.0 if self.kind in DIHEDRALS else np.inf
+        return min(4.0 * self.width, free)
+
+    @property
+    def grid_points(self) -> int:
+        """Five a width."""
+        return int(np.ceil(5.0 * (self.range[1] - self.range[0] + 2.0 * self.margin) / self.width)) + 1
+
+
+def _pair(value: Any, unit: str) -> tuple[float, float]:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError(f"range: expected a list of two, from and to, got {value!r}")
+    low, high = (parse_quantity(end, unit) for end in value)
+    return low, high
+
+
+def _default_name(kind: str, of: str) -> str:
+    if not KINDS[kind].selected:
+        return f"{kind}_{''.join(character for character in of if character.isalnum() or character == '_')}"
+    return kind
+
+
+class _Method(pydantic.BaseModel):
+    """What all methods have."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    variables: tuple[Variable, ...] = pydantic.Field(default=(), max_length=3)
+
+    @pydantic.model_validator(mode="after")
+    def _names_differ(self) -> "_Method":
+        names = [variable.name for variable in self.variables]
+        if len(set(names)) < len(names):
+            raise ValueError(f"variables: give each a `name` of its own, got {', '.join(names)}")
+        return self
+
+    def check_ensemble(self, ensemble: str, *, temperature_K: float) -> None:
+        """Make sure that the run is one that the method can guide.
+
+        Raises:
+            ValueError: it is not.
+        """
+        if ensemble == "nve":
+            raise ValueError("sampling: needs a thermostat; take ensemble nvt or npt, not nve")
+
+
+class Metadynamics(_Method):
+    """Well-tempered metadynamics (Barducci, Bussi and Parrinello, Phys. Rev. Lett. 100, 020603, 2008)."""
+
+    method: Literal["metadynamics"]
+    variables: tuple[Variable, ...] = pydantic.Field(min_length=1, max_length=3)
+    bias_factor: float = pydantic.Field(default=10.0, gt=1)
+    """The variables move as at this many times the temperature."""
+    height: KilocaloriesPerMole = pydantic.Field(default=0.3, gt=0)
+    """Of the first Gaussians."""
+    every: int = pydantic.Field(default=500, ge=1)
+    """Steps between Gaussians."""
+
+    @pydantic.model_validator(mode="after")
+    def _one_grid(self) -> "Metadynamics":
+        if len({variable.periodic for variable in self.variables}) > 1:
+            raise ValueError(
+                "variables: OpenMM's metadynamics takes either periodic variables or others, not both; give dihedrals "
+                "`periodic: false` and a range that they do not leave"
+            )
+        points = int(np.prod([variable.grid_points for variable in self.variables]))
+        if points > _MOST_GRID_POINTS:
+            raise ValueError(
+                f"variables: the bias would have {points:,} grid points, more than {_MOST_GRID_POINTS:,}; take smaller "
+                "ranges, larger widths or fewer variables"
+            )
+        return self
+
+
+Sampling = Metadynamics
+"""Any method."""
+
+
+def known_keys(place: tuple[int | str, ...]) -> list[str]:
+    """Keys that a settings file may have at a place below `sampling`; for hints."""
+    if "variables" in place:
+        return [*KINDS, "name", "range", "width", "periodic", "reference"]
+    return [field.alias or name for name, field in Metadynamics.model_fields.items()]
