@@ -1,18 +1,16 @@
 """The way from a deposited file, a predicted model or a sequence to a structure ready for simulation."""
 
-import io
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
-from openmm import Platform, app, unit
-from pdbfixer import PDBFixer
+from openmm import unit
 
 from ai2bmd.errors import InputError
-from ai2bmd.labels import residue_label
 from ai2bmd.structure.chains import Caps, close_ends, split_chains
 from ai2bmd.structure.changes import Change
 from ai2bmd.structure.checks import ResidueRecord, check_backbone, check_chirality, check_overlaps
+from ai2bmd.structure.completion import complete_heavy_atoms
 from ai2bmd.structure.files import PreparedStructure, check_ready, read_prepared
 from ai2bmd.structure.protonation import add_hydrogens
 from ai2bmd.structure.records import read_records
@@ -61,7 +59,7 @@ def prepare_structure(
     changes: list[Change] = []
     residues = _residues_of_file(Path(path), changes) if path else build_sequence(sequence or "", conformation)
     chains = close_ends(split_chains(residues), caps=ends, changes=changes)
-    topology, positions = _complete(*build_topology(chains, changes), changes=changes, note=path is not None)
+    topology, positions = complete_heavy_atoms(*build_topology(chains, changes), changes=changes, note=path is not None)
     add_disulfides(topology, positions, changes)
     topology, positions = add_hydrogens(topology, positions, pH=pH, changes=changes)
     check_ready(topology)
@@ -93,22 +91,3 @@ def _residues_of_file(path: Path, changes: list[Change]) -> tuple[ResidueRecord,
     if hydrogens:
         changes.append(Change("hydrogens", path.name, f"{hydrogens} of the file are replaced by newly placed ones"))
     return residues
-
-
-def _complete(
-    topology: app.Topology, positions: unit.Quantity, *, changes: list[Change], note: bool
-) -> tuple[app.Topology, unit.Quantity]:
-    """Add missing heavy atoms with PDBFixer."""
-    fixer = PDBFixer(pdbfile=io.StringIO("ATOM      1  N   ALA A   1       0.000   0.000   0.000\n"))
-    fixer.platform = Platform.getPlatformByName("CPU")
-    fixer.topology, fixer.positions, fixer.missingResidues = topology, positions, {}
-    fixer.findMissingAtoms()
-    for residue, atoms in fixer.missingAtoms.items():
-        if note:
-            names = ", ".join(atom.name for atom in atoms)
-            changes.append(Change("added", residue_label(residue), f"missing atom{'s' * (len(atoms) > 1)} {names}"))
-    for residue, names in fixer.missingTerminals.items():
-        if note:
-            changes.append(Change("added", residue_label(residue), f"end of the chain: {', '.join(names)}"))
-    fixer.addMissingAtoms(seed=1)
-    return fixer.topology, fixer.positions

@@ -2,11 +2,14 @@
 
 import io
 import logging
-from collections.abc import Sequence
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import propka.run
 from openmm import Platform, app, unit
+from scipy.spatial import KDTree
 
 from ai2bmd.labels import residue_label
 from ai2bmd.structure.changes import Change
@@ -15,6 +18,10 @@ _TITRATED = {"ASP": ("ASH", "ASP"), "GLU": ("GLH", "GLU"), "LYS": ("LYS", "LYN")
 """Protonated and deprotonated form; None: Modeller chooses the tautomer of neutral histidine by hydrogen bonds."""
 _NOT_AT_ENDS = ("ASH", "GLH", "LYN")
 _CHARGE = {"ASH": "neutral", "GLH": "neutral", "LYN": "neutral", "HIP": "charged"}
+_REPEATABLE = {"Threads": "1", "DeterministicForces": "true"}
+_ATTEMPTS = 5
+_HYDROGENS_APART_A = 1.4
+"""Two hydrogens of one atom have 1.6 A between them."""
 _CHAIN_NAMES = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -32,9 +39,7 @@ def add_hydrogens(
     residues = list(topology.residues())
     pka = _predicted_pka(topology, positions)
     variants = [_variant(residue, pka.get(residue.index), pH=pH, changes=changes) for residue in residues]
-    modeller = app.Modeller(topology, positions)
-    platform = Platform.getPlatformByName("CPU")
-    chosen = modeller.addHydrogens(pH=7.0, variants=variants, platform=platform)  # pH: all but tautomers is in variants
+    modeller, chosen = _hydrogens_placed(topology, positions, variants)
     for residue, variant in zip(residues, chosen, strict=True):
         if residue.name == "HIS" and variant in ("HID", "HIE"):
             hydrogen = {"HID": "delta", "HIE": "epsilon"}[variant]
@@ -42,6 +47,52 @@ def add_hydrogens(
                 Change("tautomer", residue_label(residue), f"neutral, hydrogen on N{hydrogen}{_told(pka, residue)}")
             )
     return modeller.topology, modeller.positions
+
+
+def _hydrogens_placed(
+    topology: app.Topology, positions: unit.Quantity, variants: list[str | None]
+) -> tuple[app.Modeller, list[str | None]]:
+    """All hydrogens, the same in every call.
+
+    OpenMM starts from random places, which now and then leaves two hydrogens of one atom together: these again.
+    """
+    modeller = app.Modeller(topology, positions)
+    chosen = variants
+    for seed in range(_ATTEMPTS):
+        with _repeatable(seed) as platform:  # pH: all but tautomers is in variants
+            chosen = modeller.addHydrogens(pH=7.0, variants=chosen, platform=platform)
+        crowded = _crowded(modeller)
+        if not crowded:
+            break
+        if seed < _ATTEMPTS - 1:
+            modeller.delete(crowded)
+    return modeller, chosen
+
+
+@contextmanager
+def _repeatable(seed: int) -> Iterator[Platform]:
+    """The CPU platform on one thread, and Python's generator, from which OpenMM draws, seeded."""
+    platform = Platform.getPlatformByName("CPU")
+    before = {name: platform.getPropertyDefaultValue(name) for name in _REPEATABLE}
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        for name, value in _REPEATABLE.items():
+            platform.setPropertyDefaultValue(name, value)
+        yield platform
+    finally:
+        random.setstate(state)
+        for name, value in before.items():
+            platform.setPropertyDefaultValue(name, value)
+
+
+def _crowded(modeller: app.Modeller) -> list[app.topology.Atom]:
+    """Hydrogens of residues that have two of them nearer to each other than two of one atom should be."""
+    places = np.array(modeller.positions.value_in_unit(unit.angstrom))
+    hydrogens = [atom for atom in modeller.topology.atoms() if atom.element is app.element.hydrogen]
+    pairs = KDTree(places[[atom.index for atom in hydrogens]]).query_pairs(_HYDROGENS_APART_A)
+    residues = {hydrogens[one].residue for one, two in pairs if hydrogens[one].residue is hydrogens[two].residue}
+    return [atom for atom in hydrogens if atom.residue in residues]
 
 
 def _variant(residue: app.topology.Residue, pka: float | None, *, pH: float, changes: list[Change]) -> str | None:
