@@ -6,22 +6,24 @@
     python scripts/kill_runs.py examples/chignolin.pdb --kills 30 -- --solvent gbn2 --time 0.4ps
 
 What follows `--` are flags of `ai2bmd run`; the settings that have none make equilibration short and files change
-often. The run goes through once without interruption. Then a copy with the same seed is ended by SIGKILL at moments
-drawn evenly from the time its process takes to start and a few steps more, and resumed; copies that reach their end
-are followed by others until all kills are done. After every kill must hold, of the files as a reader would find them:
+often. The run goes through once without interruption. Then a copy with the same seed is ended by SIGKILL at random
+moments, one in four while its process starts and the others while it is at work, and resumed; copies that reach their
+end are followed by others until all kills are done. After every kill must hold, of the files as a reader would find
+them:
 
 - each frame (protein and solvent) and each row of the log that a checkpoint had reported is there, with the same bits;
 - steps rise from frame to frame by the stride, so none is there twice;
 - neither the checkpoint nor equilibration has gone back.
 
 In the end trajectory, log (but for the speed) and state must be those of the uninterrupted run, bit for bit. Exit
-status 1 if anything is otherwise. Takes the time of some kills times twice the start of a process.
+status 1 if anything is otherwise. Takes as many starts of a process as there are kills, and twice the time of a run.
 """
 
 import argparse
 import csv
 import hashlib
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -52,8 +54,9 @@ _QUICK_STAGES = {
 }
 """By whether the water is explicit."""
 _OFTEN = {"save_every": 5, "checkpoint_every": 25}
-_STARTED = "Equilibration"
-"""How the first line begins that is said when all is loaded."""
+_AT_WORK = re.compile(r"^(Equilibration: .* \.\.\.|Running|Continuing)", re.MULTILINE)
+"""How lines begin that are said when all is loaded."""
+_WHILE_STARTING = 0.25
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ class Soak:
         process = self.launch(run, log)
         while process.poll() is None:
             time.sleep(0.05)
-            if not loaded and f"\n{_STARTED}" in log.read_text():
+            if not loaded and _AT_WORK.search(log.read_text()):
                 loaded = time.monotonic() - start
         if process.returncode:
             sys.exit(f"the uninterrupted run failed:\n{log.read_text()}")
@@ -167,14 +170,17 @@ class Soak:
         settings = make_settings(read_settings(self.folder / "whole" / "settings.yaml"), where="settings")
         strides = {"log": settings.save_every, PROTEIN.name: settings.save_every}
         strides |= {SOLVENT.name: settings.save_solvent_every}
-        latest_s = loaded_s + 3.0 * (whole_s - loaded_s) / self.kills
+        at_work_s = 3.0 * (whole_s - loaded_s) / self.kills
         done = copy = 0
         while done < self.kills:
             copy += 1
             run, before = self.folder / f"copy-{copy}", Found()
             while True:
-                moment_s = self.generator.uniform(0.2 * loaded_s, latest_s) if done < self.kills else None
-                status = self.live(run, moment_s)
+                starting = self.generator.random() < _WHILE_STARTING
+                moment_s = self.generator.uniform(0.0, loaded_s if starting else at_work_s)
+                if done == self.kills:
+                    moment_s = None
+                status = self.live(run, moment_s, at_work=not starting)
                 if status == 0:
                     self.compare(run)
                     break
@@ -187,15 +193,20 @@ class Soak:
                 frames = len(now.steps.get(PROTEIN.name, [])) if now else 0
                 phase = now.phase if now else "not begun"
                 words = "; ".join(found) or ("whole" if now else "none yet")
-                print(f"{done:5} {run.name:8} {moment_s:7.1f} s  {phase:32} {frames:6}  {words}")
+                when = f"{moment_s:5.1f} s {'from its start' if starting else 'at work'}"
+                print(f"{done:5} {run.name:8} {when:22} {phase:28} {frames:6}  {words}")
                 self.bad += bool(found)
                 if now is None and run.exists():
                     shutil.rmtree(run)  # as the command says: without settings there is nothing to resume
                 before = now or Found()
 
-    def live(self, run: Path, moment_s: float | None) -> int:
-        """One life of a run, killed at a moment or not; its exit status."""
-        process = self.launch(run, run.with_suffix(".log"))
+    def live(self, run: Path, moment_s: float | None, *, at_work: bool) -> int:
+        """One life of a run, killed after so many seconds of life or of work, or not; its exit status."""
+        log = run.with_suffix(".log")
+        said = log.stat().st_size if log.exists() else 0
+        process = self.launch(run, log)
+        while at_work and process.poll() is None and not _AT_WORK.search(log.read_text()[said:]):
+            time.sleep(0.02)
         try:
             return process.wait(timeout=moment_s)
         except subprocess.TimeoutExpired:
@@ -237,7 +248,7 @@ def main() -> int:
         soak = Soak(arguments, folder.resolve(), flags=words[cut + 1 :])
         loaded_s, whole_s = soak.reference()
         print(f"uninterrupted: {whole_s:.1f} s, of which {loaded_s:.1f} s to start; flags: {' '.join(soak.flags)}")
-        print(" kill copy     after      the run was at                   frames  and the files are")
+        print(" kill copy     after                  the files were at            frames  and are")
         soak.soak(loaded_s=loaded_s, whole_s=whole_s)
     print(f"{arguments.kills} kills, {soak.bad} complaints")
     return 1 if soak.bad else 0
