@@ -14,14 +14,8 @@ from ai2bmd.exported_system import ExportedSystem
 from ai2bmd.simulation.run_directory import RunDirectory
 from ai2bmd.trajectory.frames import FrameReader, open_frames
 
-FORMATS = {
-    ".xtc": "GROMACS, positions to 0.01 A",
-    ".dcd": "CHARMM, VMD",
-    ".trr": "GROMACS, full precision",
-    ".pdb": "a model for each frame, without times, the box of the first alone",
-    ".h5md": "H5MD",
-}
-"""By the ending of the file."""
+FORMATS = (".xtc", ".dcd", ".trr", ".pdb", ".h5md")
+"""Endings of the files. XTC rounds to 0.01 A; PDB has a model for each frame, no times, and the box of the first."""
 _H5MD_UNITS = {"timeunit": "ps", "lengthunit": "Angstrom"}
 _UNEVEN = 1e-3  # of the time between two frames
 
@@ -58,7 +52,9 @@ def export(run: Path, output: Path, choice: Choice, *, say: Callable[[str], None
     directory = RunDirectory(run)
     for file in (directory.prepared, directory.trajectory):
         if not file.is_file():
-            raise InputError(f"{run} is not a run directory with a trajectory: {file.name} is missing")
+            copies = sorted(copy.parent.name for copy in run.glob(f"*/{file.name}"))
+            hint = f"; give one of its copies, such as {run / copies[0]}" if copies else ""
+            raise InputError(f"{run} is not a run directory with a trajectory: {file.name} is missing{hint}")
     ending = output.suffix.lower()
     if ending not in FORMATS:
         raise InputError(f"{output}: expected a name that ends in {', '.join(FORMATS)}, got {output.suffix!r}")

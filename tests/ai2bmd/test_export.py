@@ -218,3 +218,7 @@ def test_a_run_without_box_or_solvent(tmp_path, examples, capsys):
     (run / "trajectory.h5").unlink()
     assert main(["export", str(run), "-o", str(tmp_path / "b.xtc")]) == 2
     assert "is not a run directory with a trajectory: trajectory.h5 is missing" in capsys.readouterr().err
+    (tmp_path / "several").mkdir()
+    run.rename(tmp_path / "several" / "replica-1")
+    assert main(["export", str(tmp_path / "several"), "-o", str(tmp_path / "b.xtc")]) == 2
+    assert f"give one of its copies, such as {tmp_path / 'several' / 'replica-1'}" in capsys.readouterr().err
