@@ -41,6 +41,7 @@ def corrected_system(
     dtype: torch.dtype = torch.float32,
     constraints: Constraints = "none",
     hydrogen_mass_u: float | None = None,
+    memory_bytes: int | None = None,
 ) -> CorrectedSystem:
     """Build the environment and load the model for a prepared structure.
 
@@ -53,6 +54,7 @@ def corrected_system(
         dtype: float type of the model.
         constraints: see `build_environment`.
         hydrogen_mass_u: see `build_environment`.
+        memory_bytes: see `model_correction`.
 
     Raises:
         InputError: the structure has no template in the force field, or a choice is unknown.
@@ -65,5 +67,7 @@ def corrected_system(
         return CorrectedSystem(topology, system, atoms, None, None)
     loaded = load_model(model if model is not None else default_model_path(), force_field=FORCE_FIELD)
     charges = partial_charges(system)[atoms]
-    correction = model_correction(protein, loaded, charges=charges, coupling=coupling, device=device, dtype=dtype)
+    correction = model_correction(
+        protein, loaded, charges=charges, coupling=coupling, device=device, dtype=dtype, memory_bytes=memory_bytes
+    )
     return CorrectedSystem(topology, system, atoms, correction, loaded.card)

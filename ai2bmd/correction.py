@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float64
 
+from ai2bmd.device import correction_memory_bytes
 from ai2bmd.environment import ForceFieldEnergy
 from ai2bmd.errors import InputError
 from ai2bmd.fragment_potential import FragmentPotential, ViSNetPotential
@@ -23,6 +24,7 @@ from fragmentation.combine import combine
 from fragmentation.plan import FragmentPlan, plan_fragments
 from fragmentation.topology import ProteinTopology
 from potentials.model_file import LoadedModel
+from potentials.visnet.memory import Part
 
 Coupling = Literal["units", "whole"]
 DEFAULT_COUPLING: Coupling = "whole"
@@ -97,6 +99,18 @@ class Correction:
             energy, forces = energy + wall_energy, (forces + wall_forces).astype(forces.dtype)
         return CorrectionResult(energy, forces, energies.cpu().numpy(), wall_energy)
 
+    def parts(self, positions: Float[np.ndarray, "atoms 3"]) -> list[Part]:
+        """The parts in which a ViSNet is evaluated at these positions (A), one after the other, and their memory.
+
+        Raises:
+            PotentialError: the memory it may take is too little in whatever number of parts.
+            TypeError: the potential is not a ViSNet.
+        """
+        if not isinstance(self._potential, ViSNetPotential):
+            raise TypeError(f"potential: expected a ViSNetPotential, got {type(self._potential).__name__}")
+        real = torch.tensor(positions, dtype=self._dtype, device=self._device)
+        return self._potential.parts(expand(self._tensors, real))
+
 
 def model_correction(
     topology: ProteinTopology,
@@ -106,6 +120,7 @@ def model_correction(
     coupling: Coupling,
     device: torch.device,
     dtype: torch.dtype = torch.float32,
+    memory_bytes: int | None = None,
 ) -> Correction:
     """The correction that a ViSNet gives a protein.
 
@@ -116,6 +131,7 @@ def model_correction(
         coupling: units or whole.
         device: torch device.
         dtype: float type of the network.
+        memory_bytes: most that an evaluation of the network may take; None is what `correction_memory_bytes` allows.
 
     Raises:
         InputError: unknown coupling, or a full model with `whole`.
@@ -134,6 +150,7 @@ def model_correction(
         charges=fragment_charges(plan) if coupling == "units" else charges,
         device=device,
         dtype=dtype,
+        memory_bytes=correction_memory_bytes(device) if memory_bytes is None else memory_bytes,
     )
     classical = ForceFieldEnergy(fragment_system(plan, scale=plan.coefficients)) if full else None
     wall = ShortRangeWall(topology)

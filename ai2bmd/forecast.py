@@ -29,6 +29,7 @@ from ai2bmd.solvation import (
     image_distance_A,
 )
 from ai2bmd.structure.files import PreparedStructure
+from potentials.visnet.memory import Part
 
 _PROTEIN_A3_PER_U = 1.21
 """Partial specific volume of 0.73 cm3/g (Harpaz, Gerstein and Chothia, Structure 2, 641, 1994)."""
@@ -51,6 +52,10 @@ class Forecast:
     atoms: int
     """Protein, water with its virtual sites, and ions."""
     memory_bytes: int
+    correction_memory_bytes: int
+    """What an evaluation of the model takes, on the GPU if there is one; on CPU part of `memory_bytes`."""
+    correction_parts: int
+    """In which it is done one after the other, to fit into memory."""
     correction_s: float
     environment_s: float
     timestep_fs: float
@@ -85,7 +90,7 @@ def forecast(prepared: PreparedStructure, settings: RunSettings) -> Forecast:
     sites = SITES[cast(WaterModel, settings.solvent)] if settings.explicit else 0
     protein_atoms = prepared.topology.getNumAtoms()
     atoms = protein_atoms + sites * waters + ions
-    correction_s = _correction_seconds(prepared, settings)
+    correction_s, parts = _correction_costs(prepared, settings)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + atoms * _BYTES_PER_ENVIRONMENT_ATOM
     environment_s = _water_seconds(settings, atoms) if settings.explicit else _implicit_seconds(prepared, settings)
     return Forecast(
@@ -94,6 +99,8 @@ def forecast(prepared: PreparedStructure, settings: RunSettings) -> Forecast:
         ions=ions,
         atoms=atoms,
         memory_bytes=memory,
+        correction_memory_bytes=max((part.memory_bytes for part in parts), default=0),
+        correction_parts=sum(part.blocks for part in parts),
         correction_s=correction_s,
         environment_s=environment_s,
         timestep_fs=settings.timestep_fs,
@@ -122,12 +129,17 @@ def solvent_molecules(prepared: PreparedStructure, settings: RunSettings) -> tup
     return round(molecules) - ions, ions
 
 
-def _correction_seconds(prepared: PreparedStructure, settings: RunSettings) -> float:
+def _correction_costs(prepared: PreparedStructure, settings: RunSettings) -> tuple[float, list[Part]]:
+    """Seconds of an evaluation, and its parts."""
     if settings.coupling == "off":
-        return 0.0
-    device = torch_device(settings.device)
+        return 0.0, []
     built = corrected_system(
-        prepared.topology, solvent="gas", coupling=settings.coupling, model=settings.model, device=device
+        prepared.topology,
+        solvent="gas",
+        coupling=settings.coupling,
+        model=settings.model,
+        device=torch_device(settings.device),
+        memory_bytes=settings.memory_bytes,
     )
     assert built.correction is not None  # the coupling is not off
     times = []
@@ -136,7 +148,7 @@ def _correction_seconds(prepared: PreparedStructure, settings: RunSettings) -> f
         start = time.perf_counter()
         built.correction.evaluate(prepared.positions_A + generator.normal(scale=0.01, size=prepared.positions_A.shape))
         times.append(time.perf_counter() - start)
-    return float(np.median(times[1:]))
+    return float(np.median(times[1:])), built.correction.parts(prepared.positions_A)
 
 
 def _water_seconds(settings: RunSettings, atoms: int) -> float:

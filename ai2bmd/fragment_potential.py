@@ -1,9 +1,11 @@
 """Potentials evaluated on a batch of molecules: positions of all atoms in, one energy per molecule and gradients out.
 
-`ViSNetPotential` evaluates all molecules at once; `ASEPotential` lets any ASE calculator compute them one by one.
+`ViSNetPotential` evaluates all molecules at once, or as many as fit into memory; `ASEPotential` lets any ASE calculator
+compute them one by one.
 """
 
 import copy
+import sys
 from collections.abc import Callable
 
 import ase
@@ -13,15 +15,17 @@ from ase.calculators.calculator import Calculator
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
-from potentials.neighbours import NeighbourList
+from potentials.edge_blocks import molecules, split
+from potentials.neighbours import Edges, NeighbourList
 from potentials.visnet import ViSNet
+from potentials.visnet.memory import MemoryRule, Part, divide
 
 FragmentPotential = Callable[[Tensor], tuple[Tensor, Tensor]]
 """(fragment_atoms, 3) positions in A -> (fragments,) energies in eV, float64, and their gradients in eV/A."""
 
 
 class ViSNetPotential:
-    """A ViSNet on molecules whose composition never changes."""
+    """A ViSNet on molecules whose composition never changes, in as many parts as the memory asks for."""
 
     def __init__(
         self,
@@ -32,13 +36,16 @@ class ViSNetPotential:
         charges: Float64[np.ndarray, " fragment_atoms"],
         device: torch.device,
         dtype: torch.dtype,
+        memory_bytes: int | None = None,
     ) -> None:
+        """Put a model to work on a batch of molecules; `memory_bytes` limits what an evaluation takes, if given."""
         self._model = copy.deepcopy(model).to(device, dtype).requires_grad_(False)
         self._atomic_numbers, self._fragment_index = atomic_numbers.to(device), fragment_index.to(device)
         self._charges = torch.from_numpy(charges).to(device, dtype)
         self._index = fragment_index.cpu().numpy()
-        self._n_fragments = int(self._index[-1]) + 1
+        self._first_atom = np.searchsorted(self._index, np.arange(self._index[-1] + 2))
         self._neighbours = NeighbourList(model.config.cutoff_A)
+        self._rule, self._limit = MemoryRule.of(model.config, dtype, device), memory_bytes
 
     def repeated(self, copies: int) -> "ViSNetPotential":
         """For so many copies of the molecules, one after the other; the network is shared."""
@@ -51,11 +58,44 @@ class ViSNetPotential:
         return other
 
     def __call__(self, positions: Float[Tensor, "fragment_atoms 3"]) -> tuple[Tensor, Tensor]:
-        """Energies and gradients, see `FragmentPotential`."""
-        moving = positions.detach().requires_grad_()
-        edges = self._neighbours.update(moving.detach().cpu().numpy(), self._index).to(positions.device)
+        """Energies and gradients, see `FragmentPotential`.
+
+        Raises:
+            PotentialError: the memory is too little in whatever number of parts.
+        """
+        edges = self._edges(positions)
+        results = [self._evaluate(positions, edges, part) for part in self._parts(edges)]
+        if len(results) == 1:
+            return results[0]
+        energies, gradients = zip(*results, strict=True)
+        return torch.cat(energies), torch.cat(gradients)
+
+    def parts(self, positions: Float[Tensor, "fragment_atoms 3"]) -> list[Part]:
+        """How an evaluation at these positions is divided, and what each part takes.
+
+        Raises:
+            PotentialError: see `__call__`.
+        """
+        return self._parts(self._edges(positions))
+
+    def _edges(self, positions: Tensor) -> Edges:
+        return self._neighbours.update(positions.detach().cpu().numpy(), self._index)
+
+    def _parts(self, edges: Edges) -> list[Part]:
+        return divide(edges, self._first_atom, self._rule, sys.maxsize if self._limit is None else self._limit)
+
+    def _evaluate(self, positions: Tensor, edges: Edges, part: Part) -> tuple[Tensor, Tensor]:
+        atoms, first_molecule = part.atoms, part.molecules.start
+        moving = positions[atoms].detach().requires_grad_()
+        if len(moving) < len(positions):
+            edges = molecules(edges, atoms.start, atoms.stop)
         energies = self._model(
-            self._atomic_numbers, moving, self._fragment_index, self._charges, edges, self._n_fragments
+            self._atomic_numbers[atoms],
+            moving,
+            self._fragment_index[atoms] - first_molecule,
+            self._charges[atoms],
+            [block.to(positions.device) for block in split(edges, part.blocks)],
+            part.molecules.stop - first_molecule,
         )
         (gradients,) = torch.autograd.grad(energies.sum(), moving)
         return energies.detach(), gradients

@@ -5,7 +5,8 @@ of any order stay fast and none is written by hand. On CPU the loops of `edge_ke
 gather and `index_add`.
 
 Shapes: edge arrays (edges, channels) or (edges, components), atom arrays (atoms, channels) or
-(atoms, components, channels). `leaving=True` sums over the edges that leave an atom instead of those that reach it.
+(atoms, components, channels). In a block of a graph, what belongs to the target end has the block's target atoms as
+rows. `leaving=True` sums over the edges that leave an atom instead of those that reach it.
 """
 
 # pyright: reportIncompatibleMethodOverride=false
@@ -17,15 +18,23 @@ from potentials import edge_kernels
 from potentials.neighbours import Edges
 
 
+def _far_ends(edges: Edges, *, leaving: bool) -> tuple[Tensor, Tensor]:
+    """The atom at the far end of each edge, in order of the atom at the near end, and the edge's row."""
+    if leaving:
+        return edges.leaving_target, edges.leaving
+    return edges.source, torch.arange(len(edges.source))
+
+
 class _Aggregate(Function):
     @staticmethod
     def forward(ctx, weights: Tensor, features: Tensor, edges: Edges, leaving: bool) -> Tensor:
         ctx.save_for_backward(weights, features)
         ctx.edges, ctx.leaving = edges, leaving
-        out = torch.empty_like(features, memory_format=torch.contiguous_format)
+        first = edges.first_leaving if leaving else edges.first_edge
+        out = features.new_empty(len(first) - 1, *features.shape[1:])
         if features.device.type == "cpu":
-            row = edges.reverse if leaving else torch.arange(len(edges.source))
-            edge_kernels.aggregate(weights, features, edges.source, edges.first_edge, row, out)
+            far, row = _far_ends(edges, leaving=leaving)
+            edge_kernels.aggregate(weights, features, far, first, row, out)
             return out
         near, far = (edges.source, edges.target) if leaving else (edges.target, edges.source)
         return out.zero_().index_add_(0, near, weights[:, None, :] * features[far])
@@ -64,10 +73,11 @@ class _SegmentSum(Function):
     @staticmethod
     def forward(ctx, values: Tensor, edges: Edges, leaving: bool) -> Tensor:
         ctx.edges, ctx.leaving = edges, leaving
-        out = values.new_empty(len(edges.first_edge) - 1, values.shape[1])
+        first = edges.first_leaving if leaving else edges.first_edge
+        out = values.new_empty(len(first) - 1, values.shape[1])
         if values.device.type == "cpu":
-            row = edges.reverse if leaving else torch.arange(len(edges.source))
-            edge_kernels.segment_sum(values, edges.first_edge, row, out)
+            _, row = _far_ends(edges, leaving=leaving)
+            edge_kernels.segment_sum(values, first, row, out)
             return out
         return out.zero_().index_add_(0, edges.source if leaving else edges.target, values)
 

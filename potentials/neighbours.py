@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 import numba
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from scipy.spatial import KDTree
 from torch import Tensor
 
@@ -19,18 +19,55 @@ LARGE_MOLECULE = 1500  # atoms; above this a k-d tree finds pairs faster than co
 
 @dataclass(frozen=True)
 class Edges:
-    """Directed edges source -> target of one batch of molecules."""
+    """Directed edges source -> target of a batch of molecules, or of a block of it: those that reach some atoms.
+
+    Source atoms are counted through the batch, target atoms through the block, from 0. In a whole batch every edge has
+    its reverse, which makes several of the arrays one.
+    """
 
     source: Int[Tensor, "edges"]
     target: Int[Tensor, "edges"]
-    first_edge: Int[Tensor, "atoms_plus_1"]
+    first_edge: Int[Tensor, "targets_plus_1"]
     """Edges of target atom i are `first_edge[i]:first_edge[i + 1]`."""
-    reverse: Int[Tensor, "edges"]
-    """Index of the edge target -> source."""
+    leaving: Int[Tensor, "edges"]
+    """The edges in order of source, then target; in a whole batch the reverse of each edge."""
+    arriving: Int[Tensor, "edges"]
+    """Place of each edge in `leaving`; in a whole batch again the reverse of each edge."""
+    first_leaving: Int[Tensor, "sources_plus_1"]
+    """Edges that leave source atom j are `leaving[first_leaving[j]:first_leaving[j + 1]]`; else like `first_edge`."""
+    leaving_target: Int[Tensor, "edges"]
+    """Target of each edge in `leaving`; in a whole batch `source`."""
+    first_target: int = 0
+    """Number in the batch of the block's first target atom."""
+
+    @property
+    def targets(self) -> slice:
+        """The target atoms among all atoms of the batch."""
+        return slice(self.first_target, self.first_target + len(self.first_edge) - 1)
+
+    @property
+    def own(self) -> Bool[Tensor, "edges"]:
+        """Which edges lead from an atom to itself."""
+        return self.source == self.target + self.first_target
+
+    @property
+    def turned(self) -> "Edges":
+        """The same edges with source and target exchanged, in the order of `leaving`."""
+        return Edges(
+            source=self.leaving_target,
+            target=self.source[self.leaving],
+            first_edge=self.first_leaving,
+            leaving=self.arriving,
+            arriving=self.leaving,
+            first_leaving=self.first_edge,
+            leaving_target=self.source,
+        )
 
     def to(self, device: torch.device | str) -> "Edges":
         """The same edges on another device."""
-        return Edges(*(getattr(self, field.name).to(device) for field in fields(self)))
+        arrays = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "first_target"}
+        moved = {id(array): array.to(device) for array in arrays.values()}  # one array may stand in several places
+        return Edges(**{name: moved[id(array)] for name, array in arrays.items()}, first_target=self.first_target)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -112,7 +149,8 @@ def _candidates(positions: np.ndarray, fragment_index: np.ndarray, cutoff_A: flo
 def _edges(source: np.ndarray, first_edge: np.ndarray) -> Edges:
     target, reverse = np.empty_like(source), np.empty_like(source)
     _target_and_reverse(source, first_edge, target, reverse)
-    return Edges(*(torch.from_numpy(array) for array in (source, target, first_edge, reverse)))
+    source, target, first_edge, reverse = (torch.from_numpy(array) for array in (source, target, first_edge, reverse))
+    return Edges(source, target, first_edge, reverse, reverse, first_edge, source)
 
 
 def build_edges(positions: np.ndarray, fragment_index: np.ndarray, cutoff_A: float) -> Edges:

@@ -16,9 +16,9 @@ def test_a_wrong_shape_is_noticed_in_fragmentation():
 
 def test_a_wrong_type_is_noticed_in_potentials():
     row = torch.zeros(2, dtype=torch.int64)
-    Edges(row, row, row, row)
+    Edges(*[row] * 7)
     with pytest.raises(TypeCheckError):
-        Edges(row.double(), row, row, row)
+        Edges(row.double(), *[row] * 6)
 
 
 def test_compiled_functions_run_under_the_checks():

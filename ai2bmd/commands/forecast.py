@@ -27,12 +27,16 @@ def run(arguments: argparse.Namespace) -> int:
         "Water and ions": f"{found.water_molecules} molecules, {found.ions} ions",
         "System": f"{found.atoms} atoms",
         "Memory": f"{found.memory_bytes / 2**30:.1f} GiB",
+        "Of the model": f"{found.correction_memory_bytes / 2**30:.2f} GiB"
+        + f", in {found.correction_parts} parts" * (found.correction_parts > 1),
         "A step": f"{1000 * found.step_s:.1f} ms: correction {1000 * found.correction_s:.1f} ms, "
         f"environment {1000 * found.environment_s:.1f} ms" + f" x {found.substeps} substeps" * (found.substeps > 1),
         "Speed": f"{found.ns_per_day:.3g} ns/day at {found.timestep_fs:g} fs",
         "Equilibration": f"{_duration(found.equilibration_s)}",
         "Production": f"{_duration(found.production_s)} for {found.total_ps:g} ps",
     }
+    if settings.coupling == "off":
+        del rows["Of the model"]
     if not settings.explicit:
         del rows["Water and ions"]
     for name, value in rows.items():

@@ -27,11 +27,13 @@ _HELPS = {
     "replicas": "independent copies, which differ in their seeds",
     "max_hours": "wall-clock limit; the run saves and stops, with exit status 75",
     "threads": "processor threads",
+    "memory": "most that an evaluation of the model may take, such as 6GB (default: half of the machine's, or four "
+    "fifths of what is free on a GPU)",
     "device": "where to compute",
 }
 """The settings that have a flag; the others can be given in a settings file."""
 _METAVARS = {"time": "TIME", "timestep": "TIME", "temperature": "T", "model": "PATH", "padding": "LENGTH"}
-_METAVARS |= {"salt": "CONC", "pressure": "P", "hydrogen_mass": "MASS", "max_hours": "HOURS"}
+_METAVARS |= {"salt": "CONC", "pressure": "P", "hydrogen_mass": "MASS", "max_hours": "HOURS", "memory": "SIZE"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

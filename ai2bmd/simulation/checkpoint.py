@@ -16,7 +16,7 @@ from ai2bmd.errors import InputError
 from ai2bmd.simulation.settings import RunSettings
 
 _FORMAT = "ai2bmd checkpoint 2"
-FREE_TO_CHANGE = ("time", "device", "model", "max_hours", "rollbacks", "replicas", "cluster")
+FREE_TO_CHANGE = ("time", "device", "memory", "model", "max_hours", "rollbacks", "replicas", "cluster")
 _NUMBERS = ("step", "reached", "log_bytes", "rollbacks", "careful_until")
 _CONTENTS = {
     "structure": "the prepared structure (prepared.pdb)",

@@ -18,6 +18,7 @@ _UNITS: dict[str, dict[str, float]] = {
     "deg": {"deg": 1.0, "rad": 180.0 / math.pi},
     "": {"": 1.0},
     "kcal/mol": {"kcal/mol": 1.0, "kJ/mol": 1.0 / 4.184},
+    "GB": {"GB": 1.0, "MB": 1e-3, "GiB": 2**30 / 1e9, "MiB": 2**20 / 1e9},
     "u": {"u": 1.0, "amu": 1.0, "Da": 1.0},
     "kcal/mol/A2": {"kcal/mol/A2": 1.0, "kcal/mol/A^2": 1.0, "kJ/mol/nm2": 1.0 / 418.4, "kJ/mol/nm^2": 1.0 / 418.4},
 }
@@ -78,5 +79,6 @@ Molar = Annotated[float, *_single("M")]
 Bar = Annotated[float, *_single("bar")]
 KilocaloriesPerMole = Annotated[float, *_single("kcal/mol")]
 Dalton = Annotated[float, *_single("u")]
+Gigabytes = Annotated[float, *_single("GB")]
 KelvinRange = Annotated[tuple[float, float], *_pair("K")]
 StiffnessRange = Annotated[tuple[float, float], *_pair("kcal/mol/A2")]

@@ -20,6 +20,7 @@ from ai2bmd.simulation.quantities import (
     Bar,
     Dalton,
     Femtoseconds,
+    Gigabytes,
     Kelvin,
     Molar,
     PerPicosecond,
@@ -72,6 +73,9 @@ class RunSettings(pydantic.BaseModel):
     threads: int = pydantic.Field(default=1, ge=1)
     """Processor threads of torch and OpenMM; for a small protein a second one gains a sixth, and loses much more where
     the processors are shared."""
+    memory_GB: Gigabytes | None = pydantic.Field(default=None, alias="memory", gt=0)
+    """Most that an evaluation of the model may take; a large protein is then done in parts. None is half of the
+    machine's memory, or four fifths of what is free on a GPU."""
     equilibration: tuple[Stage, ...]
     """Before production; by default what suits the solvent. An empty list starts from the structure as it is."""
     sampling: Sampling | None = None
@@ -145,6 +149,11 @@ class RunSettings(pydantic.BaseModel):
     def last_step(self) -> int:
         """Number of steps of the whole run."""
         return round(self.time_ps * 1000.0 / self.timestep_fs)
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """Most that an evaluation of the model may take; None where nothing is said."""
+        return None if self.memory_GB is None else int(self.memory_GB * 1e9)
 
     @property
     def engine(self) -> EngineSettings:

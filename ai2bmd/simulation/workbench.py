@@ -144,6 +144,7 @@ def open_workbench(directory: RunDirectory, settings: RunSettings) -> Workbench:
         device=device,
         constraints=settings.constraints,
         hydrogen_mass_u=settings.hydrogen_mass_u,
+        memory_bytes=settings.memory_bytes,
     )
     if corrected.card:
         directory.model_card.write_text(json.dumps(asdict(corrected.card), indent=1) + "\n")

@@ -13,8 +13,8 @@ from potentials.visnet.config import ViSNetConfig
 
 def edge_vectors(positions: Tensor, edges: Edges) -> tuple[Float[Tensor, "edges"], Float[Tensor, "edges 3"]]:
     """Distance (A) and unit vector from target to source; both zero for an atom's edge to itself."""
-    vectors = gather(positions, edges, from_source=True) - gather(positions, edges, from_source=False)
-    own = edges.source == edges.target
+    vectors = gather(positions, edges, from_source=True) - gather(positions[edges.targets], edges, from_source=False)
+    own = edges.own
     squared = vectors.square().sum(dim=1)
     distances = torch.where(own, 1.0, squared).sqrt()
     return torch.where(own, 0.0, distances), vectors / distances[:, None]

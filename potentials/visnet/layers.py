@@ -9,6 +9,8 @@ have the product a.b + (lmax - 2) (a.d)(b.d): for lmax = 2 it is a.b alone, for 
 In the first layer vec is zero, so everything that multiplies it is left out.
 """
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -18,6 +20,7 @@ from potentials.edge_operations import aggregate, contract_components, gather, o
 from potentials.neighbours import Edges
 from potentials.visnet.activation import silu
 from potentials.visnet.attention import attention_message
+from potentials.visnet.blockwise import EdgeFeatures, in_blocks, joined
 from potentials.visnet.config import ViSNetConfig
 
 
@@ -53,36 +56,54 @@ class MessageLayer(nn.Module):
         self,
         x: Float[Tensor, "atoms channels"],
         vec: Float[Tensor, "atoms components channels"] | None,
+        features: Sequence[EdgeFeatures],
+        blocks: Sequence[Edges],
+    ) -> tuple[Tensor, Tensor, list[EdgeFeatures]]:
+        """x, vec and the features of the blocks' edges after this layer; `vec` is None before the first."""
+        q, k, v = (part.contiguous() for part in self.query_key_value(self.norm(x)).chunk(3, dim=1))
+        mixed = [] if vec is None else list(self.vector_mix(vec).chunk(5 if self.updates_edges else 3, dim=2))
+        ends = [part.contiguous() for part in mixed[3:]]
+        sums, vectors, updated = [], [], []
+        for edges, here in zip(blocks, features, strict=True):
+            at_target = [part[edges.targets] for part in (q, *ends[:1])]
+            scalar, vector, f = in_blocks(
+                self._messages, at_target, (k, v, *ends[1:]), vec, *here, edges, recompute=len(blocks) > 1
+            )
+            sums.append(scalar)
+            vectors.append(vector)
+            updated.append(here._replace(f=f))
+        update, message = self.output(joined(sums)), joined(vectors)
+        if vec is None:
+            return x + update, message, updated
+        o1, o2, o3 = update.chunk(3, dim=1)
+        x = x + (mixed[0] * mixed[1]).sum(dim=1) * o2 + o3
+        return x, vec + mixed[2] * o1[:, None, :] + message, updated
+
+    def _messages(
+        self,
+        at_target: Sequence[Tensor],
+        at_source: Sequence[Tensor],
+        vec: Tensor | None,
         f: Float[Tensor, "edges channels"],
         d: Float[Tensor, "edges components"],
         envelope: Float[Tensor, "edges"],
         edges: Edges,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """x, vec and f after this layer; `vec` is None before the first."""
-        q, k, v = self.query_key_value(self.norm(x)).chunk(3, dim=1)
+    ) -> tuple[Float[Tensor, "targets channels"], Float[Tensor, "targets components channels"], Tensor]:
+        """Sums of the scalar and vector messages that reach the target atoms, and the edges' new f."""
+        (q, *ends), (k, v, *others) = at_target, at_source
         filters = silu(self.message_filter(f))
         product = pair_dot(q[:, None, :], k[:, None, :], edges)
         value = gather(v, edges, from_source=True)
         message = attention_message(product, filters, value, envelope, self.num_heads)
         gate = silu(self.vector_gate(message), envelope if self.smooth else None)
-        update = self.output(segment_sum(message, edges))
+        scalar = segment_sum(message, edges)
         if vec is None:
-            return x + update, outer_sum(gate, d, edges), f
-        x, vec, product = self._with_vectors(x, vec, d, gate, update, edges)
-        if product is None or self.edge_filter is None:
-            return x, vec, f
-        return x, vec, f + silu(self.edge_filter(f)) * product
-
-    def _with_vectors(
-        self, x: Tensor, vec: Tensor, d: Tensor, gate: Tensor, update: Tensor, edges: Edges
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
+            return scalar, outer_sum(gate, d, edges), f
         source_gate, direction_gate = gate.chunk(2, dim=1)
-        message = aggregate(source_gate, vec, edges) + outer_sum(direction_gate, d, edges)
-        mixed = self.vector_mix(vec).chunk(5 if self.updates_edges else 3, dim=2)
-        o1, o2, o3 = update.chunk(3, dim=1)
-        x = x + (mixed[0] * mixed[1]).sum(dim=1) * o2 + o3
-        vec = vec + mixed[2] * o1[:, None, :] + message
-        return x, vec, self._edge_product(mixed[3], mixed[4], d, edges) if self.updates_edges else None
+        vector = aggregate(source_gate, vec, edges) + outer_sum(direction_gate, d, edges)
+        if self.edge_filter is None:
+            return scalar, vector, f
+        return scalar, vector, f + silu(self.edge_filter(f)) * self._edge_product(ends[0], others[0], d, edges)
 
     def _edge_product(self, at_target: Tensor, at_source: Tensor, d: Tensor, edges: Edges) -> Tensor:
         """Product of the two vector rejections (ViSNet's dihedral information), see the module's docstring."""
@@ -90,7 +111,7 @@ class MessageLayer(nn.Module):
         if self.lmax == 2:
             return product
         along_target = contract_components(at_target, d, edges)
-        along_source = contract_components(at_source, d[edges.reverse], edges)[edges.reverse]
+        along_source = contract_components(at_source, d[edges.leaving], edges.turned)[edges.arriving]
         return product - along_target * along_source
 
 

@@ -32,8 +32,8 @@ def test_edges_are_all_pairs_within_the_cutoff(monkeypatch, large_molecule):
 
 def test_reverse_edges_and_rows():
     edges = build_edges(_cloud(40), np.repeat([0, 1], 20), 4.0)
-    assert torch.equal(edges.source[edges.reverse], edges.target)
-    assert torch.equal(edges.target[edges.reverse], edges.source)
+    assert torch.equal(edges.source[edges.leaving], edges.target)
+    assert torch.equal(edges.target[edges.leaving], edges.source)
     for atom in range(40):
         assert (edges.target[edges.first_edge[atom] : edges.first_edge[atom + 1]] == atom).all()
 
@@ -46,7 +46,7 @@ def test_moving_atoms_see_the_same_edges_as_a_new_search():
     for _ in range(20):
         positions = positions + step.normal(scale=0.05, size=positions.shape)
         listed, fresh = moving.update(positions, index), build_edges(positions, index, 4.0)
-        assert all(torch.equal(getattr(listed, name), getattr(fresh, name)) for name in ("source", "target", "reverse"))
+        assert all(torch.equal(getattr(listed, name), getattr(fresh, name)) for name in ("source", "target", "leaving"))
         searches.append(moving._reference is not None and np.array_equal(moving._reference, positions))
     assert 1 < sum(searches) < 20  # candidates were both renewed and reused
 
