@@ -40,22 +40,23 @@ class ViSNetPotential:
     ) -> None:
         """Put a model to work on a batch of molecules; `memory_bytes` limits what an evaluation takes, if given."""
         self._model = copy.deepcopy(model).to(device, dtype).requires_grad_(False)
-        self._atomic_numbers, self._fragment_index = atomic_numbers.to(device), fragment_index.to(device)
+        self._atomic_numbers = atomic_numbers.to(device)
         self._charges = torch.from_numpy(charges).to(device, dtype)
-        self._index = fragment_index.cpu().numpy()
-        self._first_atom = np.searchsorted(self._index, np.arange(self._index[-1] + 2))
-        self._neighbours = NeighbourList(model.config.cutoff_A)
+        self._set_molecules(fragment_index.to(device))
         self._rule, self._limit = MemoryRule.of(model.config, dtype, device), memory_bytes
 
     def repeated(self, copies: int) -> "ViSNetPotential":
-        """For so many copies of the molecules, one after the other; the network is shared."""
+        """For so many copies of the molecules, one after the other; the network and the limit of memory are shared."""
         other = copy.copy(self)
-        shift = torch.arange(copies, device=self._fragment_index.device) * self._n_fragments
+        shift = torch.arange(copies, device=self._fragment_index.device) * (len(self._first_atom) - 1)
         other._atomic_numbers, other._charges = self._atomic_numbers.repeat(copies), self._charges.repeat(copies)
-        other._fragment_index = (shift[:, None] + self._fragment_index).reshape(-1)
-        other._index, other._n_fragments = other._fragment_index.cpu().numpy(), copies * self._n_fragments
-        other._neighbours = NeighbourList(self._neighbours.cutoff_A)
+        other._set_molecules((shift[:, None] + self._fragment_index).reshape(-1))
         return other
+
+    def _set_molecules(self, fragment_index: Int64[Tensor, " fragment_atoms"]) -> None:
+        self._fragment_index, self._index = fragment_index, fragment_index.cpu().numpy()
+        self._first_atom = np.searchsorted(self._index, np.arange(self._index[-1] + 2))
+        self._neighbours = NeighbourList(self._model.config.cutoff_A)
 
     def __call__(self, positions: Float[Tensor, "fragment_atoms 3"]) -> tuple[Tensor, Tensor]:
         """Energies and gradients, see `FragmentPotential`.
@@ -79,6 +80,8 @@ class ViSNetPotential:
         return self._parts(self._edges(positions))
 
     def _edges(self, positions: Tensor) -> Edges:
+        if len(positions) != len(self._index):
+            raise ValueError(f"positions: expected those of {len(self._index)} atoms, got {len(positions)}")
         return self._neighbours.update(positions.detach().cpu().numpy(), self._index)
 
     def _parts(self, edges: Edges) -> list[Part]:
