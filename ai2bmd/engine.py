@@ -15,6 +15,7 @@ from ai2bmd.correction import Correction
 from ai2bmd.device import openmm_platform
 from ai2bmd.environment import EV_A_PER_KJ_MOL_NM, EV_PER_KJ_MOL
 from ai2bmd.errors import InputError
+from ai2bmd.frozen import freeze
 from ai2bmd.integrators import (
     EngineSettings,
     make_barostat,
@@ -81,6 +82,7 @@ class Engine:
         settings: EngineSettings,
         device: torch.device,
         sampler: Sampler | None = None,
+        frozen: Int64[np.ndarray, " frozen"] | None = None,
     ) -> None:
         """Set up integrator and context at the given positions, with zero velocities.
 
@@ -93,6 +95,7 @@ class Engine:
             settings: ensemble, step, temperature, seed.
             device: of torch; OpenMM takes the platform beside it.
             sampler: method of enhanced sampling that moves the system; None for plain dynamics.
+            frozen: atoms that do not move.
 
         Raises:
             InputError: constant pressure without a periodic box.
@@ -100,8 +103,10 @@ class Engine:
         self.topology, self.settings, self.protein = topology, settings, protein
         self.periodic = system.usesPeriodicBoundaryConditions()
         self._platform = openmm_platform(device, threads=torch.get_num_threads())
-        self.degrees_of_freedom = degrees_of_freedom(system)
         self._mass_u = float(masses(system).sum())
+        if frozen is not None and len(frozen):
+            freeze(system, frozen, topology)
+        self.degrees_of_freedom = degrees_of_freedom(system)
         self.barostat: openmm.MonteCarloBarostat | None = None
         if settings.ensemble == "npt":
             if not self.periodic:

@@ -8,7 +8,7 @@ import openmm
 from ase.calculators.calculator import Calculator, all_changes
 from ase.optimize import LBFGS
 
-from ai2bmd.engine import Engine
+from ai2bmd.engine import Engine, masses
 from ai2bmd.environment import energy_and_forces
 
 _LONGEST_STEP_A = 0.02
@@ -44,6 +44,7 @@ class _ContextCalculator(Calculator):
     def __init__(self, context: openmm.Context) -> None:
         super().__init__()
         self._context = context
+        self._frozen = masses(context.getSystem()) == 0.0
 
     def calculate(
         self,
@@ -56,4 +57,5 @@ class _ContextCalculator(Calculator):
         assert self.atoms is not None  # just set
         self._context.setPositions(self.atoms.positions / 10.0)
         energy, forces = energy_and_forces(self._context)
+        forces[self._frozen] = 0.0
         self.results = {"energy": energy, "forces": forces}

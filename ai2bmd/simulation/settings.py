@@ -26,6 +26,7 @@ from ai2bmd.simulation.quantities import (
     PerPicosecond,
     Picoseconds,
 )
+from ai2bmd.simulation.restraints import Restraint
 from ai2bmd.simulation.stages import Stage, default_stages
 from ai2bmd.solvation import BoxShape
 
@@ -78,6 +79,10 @@ class RunSettings(pydantic.BaseModel):
     machine's memory, or four fifths of what is free on a GPU."""
     equilibration: tuple[Stage, ...]
     """Before production; by default what suits the solvent. An empty list starts from the structure as it is."""
+    restraints: tuple[Restraint, ...] | None = None
+    """Atoms held near their places in the prepared structure, from the first stage of equilibration on."""
+    frozen: str | None = pydantic.Field(default=None, min_length=1)
+    """Selection of MDAnalysis: atoms that do not move, from the first stage of equilibration on."""
     sampling: Sampling | None = None
     """Enhanced sampling in production."""
     save_every: int = pydantic.Field(default=10, ge=1)
@@ -209,7 +214,7 @@ def make_settings(values: Mapping[str, Any], *, where: str) -> RunSettings:
         if first["type"] == "extra_forbidden":
             section = ClusterSettings if place[0] == "cluster" else Stage
             keys = [field.alias or key for key, field in section.model_fields.items()]
-            keys = known_keys(place) if place[0] == "sampling" else keys
+            keys = {"sampling": known_keys(place), "restraints": list(Restraint.model_fields)}.get(str(place[0]), keys)
             raise InputError(f"{where}: unknown setting {name!r}; {_hint(str(place[-1]), keys)}") from error
         reason = first["msg"].removeprefix("Value error, ")
         given = f", got {first['input']!r}" if name else ""
@@ -220,7 +225,7 @@ def _place(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
     """Where an error is, as a settings file has it."""
     if location[:1] == ("sampling",):
         return location
-    return location[: {"equilibration": 3, "cluster": 2}.get(str(location[0]) if location else "", 1)]
+    return location[: {"equilibration": 3, "restraints": 3, "cluster": 2}.get(str(location[0]) if location else "", 1)]
 
 
 def _hint(key: str, known: list[str]) -> str:

@@ -17,6 +17,7 @@ from ai2bmd.analysis.geometry import superposed_atoms
 from ai2bmd.assembly import CorrectedSystem, corrected_system
 from ai2bmd.device import openmm_platform, torch_device
 from ai2bmd.engine import Engine, Snapshot, masses
+from ai2bmd.frozen import freeze
 from ai2bmd.imaging import SystemImaging
 from ai2bmd.integrators import EngineSettings
 from ai2bmd.protein import atomic_numbers, protein_topology
@@ -26,6 +27,7 @@ from ai2bmd.sampling.variables import Molecule, hold_together
 from ai2bmd.simulation.checkpoint import Identity, identify
 from ai2bmd.simulation.equilibration import Watch
 from ai2bmd.simulation.guard import Guard, Limits
+from ai2bmd.simulation.restraints import HeldAtoms, add_restraints, find_held_atoms
 from ai2bmd.simulation.run_directory import RunDirectory
 from ai2bmd.simulation.sampling_files import references
 from ai2bmd.simulation.settings import RunSettings
@@ -77,7 +79,6 @@ class Workbench:
         system, sampling = self._system(), self.settings.sampling
         if sampling is None:
             return self._engine(system, self.settings.engine)
-        hold_together(system, self.imaging.chains)
         sampler = make_sampler(sampling, self._molecule, temperature_K=self.settings.temperature_K)
         return self._engine(system, self.settings.engine, sampler)
 
@@ -87,6 +88,7 @@ class Workbench:
         Raises:
             InputError: the settings name something that the structure does not have.
         """
+        freeze(self._system(), self.held.frozen, self.topology)
         if self.settings.sampling is not None:
             check_sampling(self.settings.sampling, self._molecule)
 
@@ -95,11 +97,32 @@ class Workbench:
         return Molecule(self.topology, self.positions_A, self.corrected.protein, self.references)
 
     def in_one_piece(self, snapshot: Snapshot) -> Snapshot:
-        """A snapshot with the protein's chains next to each other, as methods of sampling need it."""
+        """A snapshot with the protein's chains next to each other, as methods of sampling need it.
+
+        Where atoms are held they have been so all the time, water and ions among them included.
+        """
+        if len(self.held.all):
+            return snapshot
         return replace(snapshot, positions_A=self.imaging(snapshot.positions_A, snapshot.box_A))
 
+    @cached_property
+    def held(self) -> HeldAtoms:
+        """Atoms that the settings restrain or freeze.
+
+        Raises:
+            InputError: a selection fits none.
+        """
+        return find_held_atoms(self.settings.restraints or (), self.settings.frozen, self.topology, self.positions_A)
+
     def _system(self) -> openmm.System:
-        return openmm.XmlSerializer.deserialize(openmm.XmlSerializer.serialize(self.corrected.system))
+        """The environment, with restraints; what is held or sampled is one molecule for OpenMM."""
+        system = openmm.XmlSerializer.deserialize(openmm.XmlSerializer.serialize(self.corrected.system))
+        held = self.held.all
+        if len(held) or self.settings.sampling is not None:
+            others = np.setdiff1d(held, self.corrected.protein)
+            hold_together(system, [*self.imaging.chains, *others[:, None]])
+        add_restraints(system, self.held, self.positions_A)
+        return system
 
     def _engine(self, system: openmm.System, settings: EngineSettings, sampler: Sampler | None = None) -> Engine:
         return Engine(
@@ -111,6 +134,7 @@ class Workbench:
             settings=settings,
             device=self.device,
             sampler=sampler,
+            frozen=self.held.frozen,
         )
 
     def watch(self) -> Watch:
