@@ -68,6 +68,8 @@ def export(run: Path, output: Path, choice: Choice, *, say: Callable[[str], None
         options = _H5MD_UNITS if ending == ".h5md" else {}
         if ending == ".dcd":
             options = _dcd_header(reader, frames)
+        if ending == ".pdb" and choice.solvent:
+            options = {"bonds": None}  # MDAnalysis takes minutes to collect those of a large system
         system = ExportedSystem(directory, reader, solvent=choice.solvent)
         system.show(frames[0], number=0, superposed=choice.superposed)
         chosen = np.arange(system.topology.getNumAtoms())

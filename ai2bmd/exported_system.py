@@ -4,7 +4,8 @@
 # (OpenMM makes its units when it is imported)
 import logging
 import warnings
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from ai2bmd.errors import InputError
 from ai2bmd.protein import atomic_numbers, protein_topology
 from ai2bmd.simulation.run_directory import RunDirectory
 from ai2bmd.trajectory.frames import FrameReader
+
+_PDB_SERIALS = 99_999
 
 
 class ExportedSystem:
@@ -104,14 +107,14 @@ class ExportedSystem:
                     writer.write(atoms)
 
     def write_topology(self, path: Path, chosen: Int64[np.ndarray, " chosen"]) -> None:
-        """Write the chosen atoms as they are shown, with their bonds, as PDB."""
-        kept = set(chosen.tolist())
-        part = app.Modeller(self.topology, self._universe.trajectory.ts.positions / 10.0 * unit.nanometer)
-        part.delete([atom for atom in self.topology.atoms() if atom.index not in kept])
-        box = self._universe.trajectory.ts.triclinic_dimensions
-        part.topology.setPeriodicBoxVectors(None if box is None else box / 10.0 * unit.nanometer)
-        with path.open("w", encoding="utf-8") as file:
-            app.PDBFile.writeFile(part.topology, part.positions, file, keepIds=True)
+        """Write the chosen atoms as they are shown, as PDB; with their bonds if the format has numbers for all."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of columns that are left empty
+            # OpenMM would number residues beyond 9999 by letters, which MDAnalysis reads as one residue
+            self._universe.select_atoms("all")[chosen].write(str(path), bonds=None)
+        bonds = [(bond.atom1.index, bond.atom2.index) for bond in self.topology.bonds()]
+        text = path.read_text(encoding="utf-8").removesuffix("END\n")
+        path.write_text(text + "".join(_bond_records(bonds, chosen)) + "END\n", encoding="utf-8")
 
     def _turned(self, positions_A: Float32[np.ndarray, "atoms 3"]) -> Float32[np.ndarray, "atoms 3"]:
         return superpose(positions_A[None], self._reference_A, atoms=self._superposed)[1][0]
@@ -128,6 +131,21 @@ def _places_in_frame(topology: app.Topology, *, solvent: bool) -> Int64[np.ndarr
     return places
 
 
+def _bond_records(bonds: Iterable[tuple[int, int]], chosen: Int64[np.ndarray, " chosen"]) -> Iterator[str]:
+    """CONECT records of a PDB file; MDAnalysis takes minutes to write those of a large system."""
+    if len(chosen) > _PDB_SERIALS:
+        return
+    serial = {atom: place for place, atom in enumerate(chosen.tolist(), start=1)}
+    partners: defaultdict[int, list[int]] = defaultdict(list)
+    for first, second in bonds:
+        if first in serial and second in serial:
+            partners[serial[first]].append(serial[second])
+            partners[serial[second]].append(serial[first])
+    for number, bonded in sorted(partners.items()):
+        for group in range(0, len(bonded), 4):
+            yield "CONECT" + "".join(f"{one:5}" for one in (number, *sorted(bonded)[group : group + 4])) + "\n"
+
+
 def _universe(topology: app.Topology) -> MDAnalysis.Universe:
     """With one frame, and with the residue numbers and chains of the files, which MDAnalysis counts anew."""
     with warnings.catch_warnings():
@@ -138,5 +156,7 @@ def _universe(topology: app.Topology) -> MDAnalysis.Universe:
         universe.add_TopologyAttr("resids", [int(residue.id) for residue in residues])
         universe.add_TopologyAttr("icodes", [residue.insertionCode.strip() for residue in residues])
         universe.add_TopologyAttr("segids", [chain.id for chain in topology.chains()])
-        universe.add_TopologyAttr("record_types", ["ATOM"] * topology.getNumAtoms())
+        kinds = np.full(topology.getNumAtoms(), "HETATM", dtype=object)
+        kinds[protein_topology(topology)[1]] = "ATOM"
+        universe.add_TopologyAttr("record_types", kinds)
     return universe

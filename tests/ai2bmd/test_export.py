@@ -90,10 +90,17 @@ def test_the_whole_system_with_its_topology(tmp_path, wet, trajectory, capsys):
         np.testing.assert_allclose(frame.positions[166:], solvent_A[number], atol=XTC_A)
         np.testing.assert_allclose(frame.dimensions, _boxes(trajectory)[2 * number], atol=1e-3)
         assert frame.time == pytest.approx(0.02 * number, abs=1e-6)
-    oxygen = universe.select_atoms("resname HOH and name O").indices
-    bonds_A = universe.atoms.positions[oxygen] - universe.atoms.positions[oxygen + 1]
-    np.testing.assert_allclose(np.linalg.norm(bonds_A, axis=1), 0.8724, atol=3 * XTC_A)
-    assert np.all(universe.atoms.elements[oxygen + 1] == "H")
+    _export(wet, tmp_path / "models.pdb", "--solvent", "--from", "80fs")
+    models = MDAnalysis.Universe(tmp_path / "models.pdb")
+    np.testing.assert_allclose(models.atoms.positions, universe.trajectory[4].positions, atol=2 * XTC_A)
+    assert models.atoms.names.tolist() == universe.atoms.names.tolist()
+    universe.trajectory[0]
+    waters = universe.select_atoms("resname HOH")
+    assert waters.n_residues == len(waters) // 3
+    bonds = np.array([bond.indices for bond in waters.bonds])
+    assert len(bonds) == 2 * waters.n_residues
+    lengths = np.linalg.norm(universe.atoms.positions[bonds[:, 0]] - universe.atoms.positions[bonds[:, 1]], axis=1)
+    np.testing.assert_allclose(lengths, 0.8724, atol=3 * XTC_A)
 
 
 def test_a_part_of_the_atoms_and_of_the_time(tmp_path, wet, trajectory):
