@@ -57,6 +57,8 @@ _OFTEN = {"save_every": 5, "checkpoint_every": 25}
 _AT_WORK = re.compile(r"^(Equilibration: .* \.\.\.|Running|Continuing)", re.MULTILINE)
 """How lines begin that are said when all is loaded."""
 _WHILE_STARTING = 0.25
+_LONGEST_LIFE_S = 12.0
+"""At work, at least: equilibration saves every 5 s, and a run that gets no further is killed at one place only."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ class Soak:
         settings = make_settings(read_settings(self.folder / "whole" / "settings.yaml"), where="settings")
         strides = {"log": settings.save_every, PROTEIN.name: settings.save_every}
         strides |= {SOLVENT.name: settings.save_solvent_every}
-        at_work_s = 3.0 * (whole_s - loaded_s) / self.kills
+        at_work_s = max(_LONGEST_LIFE_S, 3.0 * (whole_s - loaded_s) / self.kills)
         done = copy = 0
         while done < self.kills:
             copy += 1

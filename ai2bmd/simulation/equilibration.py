@@ -30,7 +30,7 @@ from ai2bmd.simulation.stages import Stage
 SEGMENTS = 20
 """Of a stage; ramps change from one to the next."""
 _SAMPLES = 5  # rows of the table for a segment
-_SAVE_EVERY_S = 20.0
+_SAVE_EVERY_S = 5.0
 _CORRECTED_STEPS = 30
 
 MakeEngine = Callable[[EngineSettings, bool], Engine]
