@@ -100,7 +100,7 @@ def forecast(prepared: PreparedStructure, settings: RunSettings) -> Forecast:
         atoms=atoms,
         memory_bytes=memory,
         correction_memory_bytes=max((part.memory_bytes for part in parts), default=0),
-        correction_parts=sum(part.blocks for part in parts),
+        correction_parts=sum(part.blocks if part.recompute else 1 for part in parts),
         correction_s=correction_s,
         environment_s=environment_s,
         timestep_fs=settings.timestep_fs,

@@ -99,6 +99,7 @@ class ViSNetPotential:
             self._charges[atoms],
             [block.to(positions.device) for block in split(edges, part.blocks)],
             part.molecules.stop - first_molecule,
+            part.recompute,
         )
         (gradients,) = torch.autograd.grad(energies.sum(), moving)
         return energies.detach(), gradients

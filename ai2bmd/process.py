@@ -6,6 +6,7 @@ import sys
 import torch
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # glibc, malloc.h
+_NEVER = -1
 _KEPT_BYTES = 512 * 2**20
 _LARGEST_MMAP_THRESHOLD = 32 * 2**20  # glibc takes no more
 
@@ -21,5 +22,5 @@ def prepare_process() -> None:
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
         if mallopt is not None:
             mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
-            mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
+            mallopt(_TRIM_THRESHOLD, _NEVER)
             mallopt(_TOP_PAD, _KEPT_BYTES // 8)

@@ -1,8 +1,8 @@
 """Work on edges done block by block: the memory of one block instead of that of all edges, the same numbers.
 
 What a layer computes on edges, dozens of values per channel, is needed again for its gradient. Of a block only what
-goes in is kept; the rest is computed a second time when the gradient comes by (Chen et al., arXiv:1604.06174). One
-block is the whole graph: then nothing is computed twice.
+goes in is kept; the rest is computed a second time when the gradient comes by (Chen et al., arXiv:1604.06174). Where
+there is memory enough nothing is computed twice.
 """
 
 from collections.abc import Callable, Sequence

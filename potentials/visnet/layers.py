@@ -58,6 +58,8 @@ class MessageLayer(nn.Module):
         vec: Float[Tensor, "atoms components channels"] | None,
         features: Sequence[EdgeFeatures],
         blocks: Sequence[Edges],
+        *,
+        recompute: bool,
     ) -> tuple[Tensor, Tensor, list[EdgeFeatures]]:
         """x, vec and the features of the blocks' edges after this layer; `vec` is None before the first."""
         q, k, v = (part.contiguous() for part in self.query_key_value(self.norm(x)).chunk(3, dim=1))
@@ -67,7 +69,7 @@ class MessageLayer(nn.Module):
         for edges, here in zip(blocks, features, strict=True):
             at_target = [part[edges.targets] for part in (q, *ends[:1])]
             scalar, vector, f = in_blocks(
-                self._messages, at_target, (k, v, *ends[1:]), vec, *here, edges, recompute=len(blocks) > 1
+                self._messages, at_target, (k, v, *ends[1:]), vec, *here, edges, recompute=recompute
             )
             sums.append(scalar)
             vectors.append(vector)

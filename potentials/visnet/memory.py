@@ -5,6 +5,7 @@ The rule is linear in atoms and edges. Its numbers were measured on proteins of 
 arrays are made of.
 """
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ from potentials.errors import PotentialError
 from potentials.neighbours import Edges
 from potentials.visnet.config import ViSNetConfig
 
+_LARGEST_ARRAY_BYTES = 30 * 2**20
+"""Below the 32 MiB from which on glibc maps arrays of their own."""
 _FEWEST_EDGES = 1000
 """Of a block; smaller ones take hardly less memory."""
 
@@ -30,6 +33,8 @@ class MemoryRule:
     """When they are done in blocks, of every edge."""
     per_block_edge: float
     """When they are done in blocks, of the edges of one block."""
+    most_block_edges: int = sys.maxsize
+    """A block of more is slow: glibc fetches larger arrays from the system anew each time, zeroed page by page."""
 
     @classmethod
     def of(cls, config: ViSNetConfig, dtype: torch.dtype, device: torch.device) -> "MemoryRule":
@@ -38,7 +43,10 @@ class MemoryRule:
         components = config.lmax * (config.lmax + 2)
         per_atom = 10.4 * layers * (components + 1) * channels
         if device.type == "cpu":
-            return cls(per_atom, 17.4 * layers * channels, 4.0 * channels, 24.0 * channels)
+            widest = 2 * channels  # bytes per edge of the filters and gates of a layer
+            return cls(
+                per_atom, 17.4 * layers * channels, 4.0 * channels, 24.0 * channels, _LARGEST_ARRAY_BYTES // widest
+            )
         return cls(per_atom, 27.5 * layers * channels, 7.0 * channels, (40.0 + 8.0 * components) * channels)
 
     def bytes(self, atoms: int, edges: int, blocks: int = 1) -> int:
@@ -73,7 +81,9 @@ class Part:
     molecules: slice
     atoms: slice
     blocks: int
-    """Into which the edges are divided: 1, unless it is a single large molecule."""
+    """Into which the edges are divided."""
+    recompute: bool
+    """Whether the blocks' intermediate values are computed again, to save memory."""
     memory_bytes: int
 
 
@@ -101,6 +111,8 @@ def divide(
         counts = int(first_atom[end] - first_atom[begin]), int(first_edge[end] - first_edge[begin])
         blocks = rule.blocks(*counts, limit_bytes)
         atoms = slice(int(first_atom[begin]), int(first_atom[end]))
-        parts.append(Part(slice(begin, end), atoms, blocks, rule.bytes(*counts, blocks)))
+        memory = rule.bytes(*counts, blocks)
+        fewest = -(-counts[1] // rule.most_block_edges)
+        parts.append(Part(slice(begin, end), atoms, max(blocks, fewest), blocks > 1, memory))
         begin = end
     return parts

@@ -27,6 +27,7 @@ def test_parts_change_no_number(chignolin, random_model, coupling):
     limited = _correction(topology, random_model, coupling=coupling, memory_bytes=part.memory_bytes * 2 // 3)
     parts = limited.parts(positions)
     assert sum(part.blocks for part in parts) > 1
+    assert all(part.recompute == (part.blocks > 1) for part in parts)
     assert (len(parts) > 1) == (coupling == "units")
     assert all(one.memory_bytes <= part.memory_bytes * 2 // 3 for one in parts)
     expected, found = free.evaluate(positions), limited.evaluate(positions)

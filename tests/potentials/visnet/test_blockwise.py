@@ -25,12 +25,12 @@ def _model(**shape) -> ViSNet:
     return model
 
 
-def _evaluate(model: ViSNet, blocks: Edges | list[Edges]):
+def _evaluate(model: ViSNet, blocks: Edges | list[Edges], *, recompute: bool = False):
     generator = np.random.default_rng(8)
     positions = torch.tensor(_positions(), requires_grad=True)
     numbers = torch.tensor(generator.choice([1, 6, 7, 8], size=ATOMS))
     charges = torch.tensor(generator.normal(size=ATOMS))
-    energy = model(numbers, positions, torch.zeros(ATOMS, dtype=torch.int64), charges, blocks, 1)
+    energy = model(numbers, positions, torch.zeros(ATOMS, dtype=torch.int64), charges, blocks, 1, recompute)
     return energy.detach(), torch.autograd.grad(energy.sum(), positions)[0]
 
 
@@ -45,11 +45,11 @@ def _edges() -> Edges:
 
 
 @pytest.mark.parametrize("shape", [{}, {"lmax": 1}, {"envelope": "cosine"}, {"num_layers": 1}, {"num_layers": 4}])
-@pytest.mark.parametrize("count", [2, 7])
-def test_blocks_change_no_number(shape, count):
+@pytest.mark.parametrize(("count", "recompute"), [(2, True), (7, True), (3, False)])
+def test_blocks_change_no_number(shape, count, recompute):
     model, edges = _model(**shape), _edges()
     energy, forces = _evaluate(model, edges)
-    again, forces_again = _evaluate(model, split(edges, count))
+    again, forces_again = _evaluate(model, split(edges, count), recompute=recompute)
     torch.testing.assert_close(again, energy, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(forces_again, forces, rtol=1e-9, atol=1e-10)
 
@@ -72,7 +72,7 @@ def test_the_path_of_a_gpu_fits_together():
     positions = torch.zeros(ATOMS, 3, dtype=torch.float64, device="meta", requires_grad=True)
     charges = torch.zeros(ATOMS, dtype=torch.float64, device="meta")
     blocks = [block.to("meta") for block in split(edges, 3)]
-    energy = model(numbers, positions, index, charges, blocks, 1)
+    energy = model(numbers, positions, index, charges, blocks, 1, True)
     (gradient,) = torch.autograd.grad(energy.sum(), positions)
     assert gradient.shape == positions.shape
 
@@ -120,7 +120,7 @@ def evaluate(atoms, blocks):
     index = torch.zeros(atoms, dtype=torch.int64)
     positions = torch.tensor(grid, dtype=torch.float32, requires_grad=True)
     edges = build_edges(grid, index.numpy(), 4.5)
-    energy = model(index + 6, positions, index, torch.zeros(atoms), split(edges, blocks), 1)
+    energy = model(index + 6, positions, index, torch.zeros(atoms), split(edges, blocks), 1, blocks > 1)
     torch.autograd.grad(energy.sum(), positions)
     return len(edges.source)
 
@@ -144,3 +144,11 @@ def test_the_rule_and_what_is_taken(checkout):
     assert whole == pytest.approx(rule.bytes(1600, edges), rel=0.3)
     assert blocked < 1.3 * rule.bytes(1600, edges, 16)
     assert blocked < whole / 3
+
+
+def test_large_graphs_are_split_even_where_there_is_memory():
+    rule = MemoryRule(per_atom=0.0, per_edge=1.0, per_kept_edge=1.0, per_block_edge=1.0, most_block_edges=200)
+    edges = _edges()
+    (part,) = divide(edges, np.array([0, ATOMS]), rule, sys.maxsize)
+    assert part.blocks == -(-len(edges.source) // 200) > 1
+    assert not part.recompute
