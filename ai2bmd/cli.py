@@ -1,7 +1,6 @@
 """The `ai2bmd` command: finds the module of a command, runs it, turns user errors into one sentence."""
 
 import argparse
-import errno
 import importlib
 import logging
 import sys
@@ -58,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"ai2bmd {arguments.command}: error: {error}\n")
         return 2
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOENT, errno.EISDIR):
+        if error.errno is None:  # not from the operating system
             raise
         sys.stderr.write(f"ai2bmd {arguments.command}: error: {error.strerror}: {error.filename or 'output'}\n")
         return 2

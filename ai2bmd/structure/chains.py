@@ -12,10 +12,10 @@ from scipy.spatial import KDTree
 from ai2bmd.structure.changes import Change
 from ai2bmd.structure.checks import ResidueRecord
 from ai2bmd.structure.geometry import Internal, place
-from ai2bmd.structure.selection import CAPS, bonded
+from ai2bmd.structure.names import CAPS
+from ai2bmd.structure.selection import bonded
 
 Caps = Literal["charged", "neutral", "acetyl"]
-_END_OXYGENS = ("OXT", "OT2")
 _TORSIONS = (-70.0, -120.0, 180.0, 60.0, 120.0, -30.0)
 """Torsions tried for a cap, degrees; the one farthest from other atoms is taken."""
 
@@ -39,7 +39,7 @@ def close_ends(
     Ends without caps become NH3+ and COO-, when atoms are added later. Caps of the file stay.
     """
     residues = [residue for chain in chains for residue in chain]
-    others = KDTree(np.array([atom.position_A for residue in residues for atom in residue.atoms]))
+    others = [np.array(atom.position_A) for residue in residues for atom in residue.atoms]
     taken = {residue.atoms[0].residue_key for residue in residues}
     breaks = [is_break(before[-1], after[0]) for before, after in pairwise(chains)]
     closed = []
@@ -47,12 +47,16 @@ def close_ends(
         first, last = chain[0], chain[-1]
         whole = list(chain)
         if first.name not in CAPS and (caps == "acetyl" or begins_at_break):
-            whole.insert(0, _cap("ACE", first, _acetyl(first, others), taken=taken, step=-1))
+            acetyl = _acetyl(first, KDTree(np.array(others)))
+            others += acetyl.values()  # the caps on either side of a gap keep clear of each other
+            whole.insert(0, _cap("ACE", first, acetyl, taken=taken, step=-1))
             changes.append(Change("cap", first.where, _reason("ACE before", begins_at_break)))
         if last.name not in CAPS and (caps == "acetyl" or ends_at_break):
-            inner = tuple(atom for atom in last.atoms if atom.name not in _END_OXYGENS)
+            inner = tuple(atom for atom in last.atoms if atom.name != "OXT")
             whole[-1] = ResidueRecord(last.name, inner)
-            whole.append(_cap("NME", last, _methylamide(last, others), taken=taken, step=1))
+            methylamide = _methylamide(last, KDTree(np.array(others)))
+            others += methylamide.values()
+            whole.append(_cap("NME", last, methylamide, taken=taken, step=1))
             changes.append(Change("cap", last.where, _reason("NME after", ends_at_break)))
         closed.append(whole)
     return closed
@@ -64,7 +68,7 @@ def is_break(before: ResidueRecord, after: ResidueRecord) -> bool:
         return False
     if before.name in CAPS or after.name in CAPS:
         return False
-    return not any(atom.name in _END_OXYGENS for atom in before.atoms)
+    return not any(atom.name == "OXT" for atom in before.atoms)
 
 
 def _reason(cap: str, at_break: bool) -> str:
@@ -119,7 +123,9 @@ def _cap(
 ) -> ResidueRecord:
     """The cap as a residue, numbered next to its neighbour; with an insertion code where that number is taken."""
     number, code = split_number(neighbour.number)
-    choices = [str(int(number) + step), *(number + letter for letter in "XYZ" if letter != code)]
+    choices = [number + letter for letter in "XYZ" if letter != code]
+    if number.lstrip("-").isdecimal():  # not one beyond 9999 in letters and digits
+        choices.insert(0, str(int(number) + step))
     chosen = next(choice for choice in choices if (neighbour.chain, choice) not in taken)
     taken.add((neighbour.chain, chosen))
     return ResidueRecord(

@@ -1,9 +1,10 @@
 """Checks of the protein's atoms, the same for raw and prepared files; each raises one sentence that names the atom."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float64
 from scipy.spatial import KDTree
 
 from ai2bmd.errors import InputError
@@ -12,6 +13,7 @@ from ai2bmd.structure.records import AtomRecord
 OVERLAP_A = 0.7
 """No two atoms come closer: the shortest bond, to hydrogen, is 0.96 A, and 0.85 A in some X-ray refinements."""
 _BACKBONE = ("N", "CA", "C")
+_CAPS = {"ACE": ("CH3", "C"), "NME": ("N", "C"), "NHE": ("N",)}
 
 
 @dataclass(frozen=True)
@@ -41,27 +43,32 @@ class ResidueRecord:
         return next((np.array(atom.position_A) for atom in self.atoms if atom.name == name), None)
 
 
-def group_residues(atoms: Sequence[AtomRecord]) -> tuple[ResidueRecord, ...]:
+def group_residues(atoms: Sequence[AtomRecord], *, counted: Callable[[str], bool]) -> tuple[ResidueRecord, ...]:
     """Residues in the order of the file.
 
+    Args:
+        atoms: of the file.
+        counted: whether a residue of this name must have a number, and its atoms names, of their own; numbers of
+            water begin again after 9999.
+
     Raises:
-        InputError: two residues of one chain with one number.
+        InputError: two such residues of one chain with one number.
     """
     residues: list[list[AtomRecord]] = []
     seen: dict[tuple[str, str], str] = {}
     for atom in atoms:
-        if residues and residues[-1][0].residue_key == atom.residue_key:
-            if residues[-1][0].residue_name == atom.residue_name:
-                residues[-1].append(atom)
-                continue
-            raise _one_number(atom, residues[-1][0].residue_name)
-        if atom.residue_key in seen:
-            raise _one_number(atom, seen[atom.residue_key])
-        seen[atom.residue_key] = atom.residue_name
+        last = residues[-1][0] if residues else None
+        if last and last.residue_key == atom.residue_key and last.residue_name == atom.residue_name:
+            residues[-1].append(atom)
+            continue
+        if counted(atom.residue_name):
+            if atom.residue_key in seen:
+                raise _one_number(atom, seen[atom.residue_key])
+            seen[atom.residue_key] = atom.residue_name
         residues.append([atom])
     for residue in residues:
         names: set[str] = set()
-        for atom in residue:
+        for atom in residue if counted(residue[0].residue_name) else ():
             if atom.name in names:
                 raise InputError(
                     f"{atom.where}: occurs twice; two residues or two conformations bear one number: renumber the "
@@ -77,6 +84,11 @@ def _one_number(atom: AtomRecord, other: str) -> InputError:
     )
 
 
+def check_file_overlaps(atoms: Sequence[AtomRecord]) -> None:
+    """`check_overlaps` of the atoms of a file."""
+    check_overlaps(np.array([atom.position_A for atom in atoms]), lambda number: atoms[number].where)
+
+
 def check_backbone(residues: Sequence[ResidueRecord]) -> None:
     """Every amino acid has N, CA and C.
 
@@ -90,6 +102,35 @@ def check_backbone(residues: Sequence[ResidueRecord]) -> None:
             raise InputError(
                 f"{residue.where}: backbone atom{'s' * (len(missing) > 1)} {', '.join(missing)} missing; "
                 "remove the residue from the file or rebuild it with a modelling program"
+            )
+
+
+def check_caps(chains: Sequence[Sequence[ResidueRecord]]) -> None:
+    """Every cap is complete and bonded to an amino acid.
+
+    Raises:
+        InputError: the first that is not so.
+    """
+    for chain in chains:
+        for residue in chain:
+            missing = [name for name in _CAPS.get(residue.name, ()) if residue.position(name) is None]
+            if missing:
+                raise InputError(f"{residue.where}: cap without atom {', '.join(missing)}; complete it or remove it")
+        if all(residue.name in _CAPS for residue in chain):
+            raise InputError(f"{chain[0].where}: this cap is not bonded to a chain; remove it or correct its place")
+
+
+def check_none_alone(chains: Sequence[Sequence[ResidueRecord]]) -> None:
+    """No amino acid has two charged ends.
+
+    Raises:
+        InputError: one has, which the force field does not describe.
+    """
+    for chain in chains:
+        if len(chain) == 1:
+            raise InputError(
+                f"{chain[0].where}: stands alone, and amber19/ff19SB has no amino acid with both ends charged; "
+                "use --caps acetyl, or remove it"
             )
 
 
@@ -110,17 +151,18 @@ def check_chirality(residues: Sequence[ResidueRecord]) -> None:
             )
 
 
-def check_overlaps(atoms: Sequence[AtomRecord]) -> None:
+def check_overlaps(positions: Float64[np.ndarray, "atoms 3"], name: Callable[[int], str]) -> None:
     """No two atoms at one place.
+
+    Args:
+        positions: in Angstrom.
+        name: the words for an atom.
 
     Raises:
         InputError: two atoms closer than 0.7 A.
     """
-    positions = np.array([atom.position_A for atom in atoms])
     pairs = KDTree(positions).query_pairs(OVERLAP_A, output_type="ndarray")
     if len(pairs):
         first, second = min(map(tuple, np.sort(pairs, axis=1)))
         distance = np.linalg.norm(positions[first] - positions[second])
-        raise InputError(
-            f"{atoms[first].where}: overlaps with {atoms[second].where} ({distance:.2f} A apart); remove one of the two"
-        )
+        raise InputError(f"{name(first)}: overlaps with {name(second)} ({distance:.2f} A apart); remove one of the two")

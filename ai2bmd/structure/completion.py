@@ -19,6 +19,7 @@ from ai2bmd.labels import residue_label
 from ai2bmd.structure.building import NEXT_N, ResidueModel, Step, building_steps, conformations, unreachable
 from ai2bmd.structure.changes import Change
 from ai2bmd.structure.geometry import Position
+from ai2bmd.structure.topology import bond_chains
 
 _ROOM_A = 3.3
 """Atoms not bonded to each other that are closer are in each other's way."""
@@ -193,5 +194,5 @@ def _joined(
             for name, position in atoms:
                 joined.addAtom(name, app.Element.getBySymbol(name[0]), new_residue)
                 positions.append(position)
-    joined.createStandardBonds()
+    bond_chains(joined)
     return joined, np.array(positions) * unit.angstrom

@@ -1,5 +1,6 @@
 """Prepared structures on disk: NAME.pdb, and NAME.json beside it with what preparation changed."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from ai2bmd.errors import InputError
 from ai2bmd.labels import residue_label
 from ai2bmd.protein import protein_topology
 from ai2bmd.structure.changes import Change, read_changes, write_changes
-from ai2bmd.structure.checks import check_backbone, check_chirality, check_overlaps, group_residues
-from ai2bmd.structure.records import read_records
-from ai2bmd.structure.selection import CAPS
+from ai2bmd.structure.checks import check_backbone, check_chirality, check_file_overlaps, group_residues
+from ai2bmd.structure.names import CAPS, is_protein
+from ai2bmd.structure.records import read_records, read_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +37,15 @@ def read_prepared(path: str | Path) -> PreparedStructure:
     """
     path = Path(path)
     records = read_records(path)
-    residues = group_residues(records.atoms)
+    residues = group_residues(records.atoms, counted=is_protein)
     if records.n_models > 1 or any(atom.alternate for atom in records.atoms):
         raise InputError(f"{path}: holds several models or alternate locations; run `ai2bmd prepare {path}` first")
-    check_overlaps(records.atoms)
-    file = (app.PDBxFile if records.mmcif else app.PDBFile)(str(path))
+    check_file_overlaps(records.atoms)
+    file = _openmm_file(path, mmcif=records.mmcif)
+    if file.topology.getNumAtoms() != len(records.atoms):
+        raise InputError(f"{path}: some of its atoms are there twice; run `ai2bmd prepare {path}` first")
+    for residue in file.topology.residues():
+        residue.name = {"NH2": "NHE"}.get(residue.name, residue.name)  # OpenMM has renamed it
     check_ready(file.topology)
     amino_acids = [residue for residue in residues if residue.name not in CAPS]
     check_backbone(amino_acids)
@@ -51,6 +56,13 @@ def read_prepared(path: str | Path) -> PreparedStructure:
         np.array(file.getPositions(asNumpy=True) / unit.angstrom, dtype=np.float64),  # pyright: ignore[reportOptionalOperand]
         read_changes(beside) if beside.is_file() else (),
     )
+
+
+def _openmm_file(path: Path, *, mmcif: bool) -> app.PDBFile | app.PDBxFile:
+    try:
+        return (app.PDBxFile if mmcif else app.PDBFile)(io.StringIO(read_text(path)))
+    except Exception as error:  # OpenMM raises errors of many kinds
+        raise InputError(f"{path}: OpenMM cannot read it ({error}); run `ai2bmd prepare {path}` first") from error
 
 
 def check_ready(topology: app.Topology) -> None:

@@ -7,16 +7,26 @@ import numpy as np
 from openmm import unit
 
 from ai2bmd.errors import InputError
+from ai2bmd.labels import atom_label
 from ai2bmd.structure.chains import Caps, close_ends, split_chains
 from ai2bmd.structure.changes import Change
-from ai2bmd.structure.checks import ResidueRecord, check_backbone, check_chirality, check_overlaps
+from ai2bmd.structure.checks import (
+    ResidueRecord,
+    check_backbone,
+    check_caps,
+    check_chirality,
+    check_file_overlaps,
+    check_none_alone,
+    check_overlaps,
+)
 from ai2bmd.structure.completion import complete_heavy_atoms
 from ai2bmd.structure.files import PreparedStructure, check_ready, read_prepared
+from ai2bmd.structure.names import CAPS, is_hydrogen
 from ai2bmd.structure.protonation import add_hydrogens
 from ai2bmd.structure.records import read_records
-from ai2bmd.structure.selection import CAPS, select_protein
+from ai2bmd.structure.selection import select_protein
 from ai2bmd.structure.sequence import Conformation, build_sequence
-from ai2bmd.structure.topology import add_disulfides, build_topology, is_hydrogen
+from ai2bmd.structure.topology import add_disulfides, build_topology
 
 
 def load_or_prepare(path: str | Path) -> PreparedStructure:
@@ -58,12 +68,18 @@ def prepare_structure(
     ends = _ends(caps)
     changes: list[Change] = []
     residues = _residues_of_file(Path(path), changes) if path else build_sequence(sequence or "", conformation)
-    chains = close_ends(split_chains(residues), caps=ends, changes=changes)
+    runs = split_chains(residues)
+    check_caps(runs)
+    chains = close_ends(runs, caps=ends, changes=changes)
+    check_none_alone(chains)
     topology, positions = complete_heavy_atoms(*build_topology(chains, changes), changes=changes, note=path is not None)
     add_disulfides(topology, positions, changes)
     topology, positions = add_hydrogens(topology, positions, pH=pH, changes=changes)
     check_ready(topology)
-    return PreparedStructure(topology, np.array(positions.value_in_unit(unit.angstrom)), tuple(changes))
+    places = np.array(positions.value_in_unit(unit.angstrom))
+    atoms = list(topology.atoms())
+    check_overlaps(places, lambda number: atom_label(atoms[number]))
+    return PreparedStructure(topology, places, tuple(changes))
 
 
 def _ends(caps: Caps):
@@ -84,7 +100,7 @@ def _residues_of_file(path: Path, changes: list[Change]) -> tuple[ResidueRecord,
     residues, left_out = select_protein(records.atoms)
     changes += left_out
     amino_acids = [residue for residue in residues if residue.name not in CAPS]
-    check_overlaps([atom for residue in residues for atom in residue.atoms])
+    check_file_overlaps([atom for residue in residues for atom in residue.atoms])
     check_backbone(amino_acids)
     check_chirality(amino_acids)
     hydrogens = sum(is_hydrogen(atom) for residue in residues for atom in residue.atoms)

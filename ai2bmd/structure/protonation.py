@@ -16,6 +16,9 @@ from ai2bmd.structure.changes import Change
 
 _TITRATED = {"ASP": ("ASH", "ASP"), "GLU": ("GLH", "GLU"), "LYS": ("LYS", "LYN"), "HIS": ("HIP", None)}
 """Protonated and deprotonated form; None: Modeller chooses the tautomer of neutral histidine by hydrogen bonds."""
+_Variant = str | list[tuple[str, str]] | None
+_AMIDE: _Variant = [("HN1", "N"), ("HN2", "N")]
+"""Hydrogens of the cap NHE with the atom they are on, for OpenMM does not know this residue."""
 _NOT_AT_ENDS = ("ASH", "GLH", "LYN")
 _CHARGE = {"ASH": "neutral", "GLH": "neutral", "LYN": "neutral", "HIP": "charged"}
 _REPEATABLE = {"Threads": "1", "DeterministicForces": "true"}
@@ -50,8 +53,8 @@ def add_hydrogens(
 
 
 def _hydrogens_placed(
-    topology: app.Topology, positions: unit.Quantity, variants: list[str | None]
-) -> tuple[app.Modeller, list[str | None]]:
+    topology: app.Topology, positions: unit.Quantity, variants: list[_Variant]
+) -> tuple[app.Modeller, list[_Variant]]:
     """All hydrogens, the same in every call.
 
     OpenMM starts from random places, which now and then leaves two hydrogens of one atom together: these again.
@@ -95,7 +98,9 @@ def _crowded(modeller: app.Modeller) -> list[app.topology.Atom]:
     return [atom for atom in hydrogens if atom.residue in residues]
 
 
-def _variant(residue: app.topology.Residue, pka: float | None, *, pH: float, changes: list[Change]) -> str | None:
+def _variant(residue: app.topology.Residue, pka: float | None, *, pH: float, changes: list[Change]) -> _Variant:
+    if residue.name == "NHE":
+        return _AMIDE
     if residue.name == "CYS":
         return "CYX" if _in_disulfide(residue) else "CYS"
     if residue.name not in _TITRATED:

@@ -4,7 +4,9 @@ First step of preparation: text goes in, the first model's atoms come out, and d
 coordinates that are no numbers) is found here, where the line is still known.
 """
 
+import gzip
 import math
+import zlib
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,8 @@ from typing import Any
 from openmm.app.internal.pdbx.reader.PdbxReader import PdbxReader
 
 from ai2bmd.errors import InputError
+
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -58,14 +62,7 @@ def read_records(path: Path) -> FileRecords:
     Raises:
         InputError: no such file, empty, no structure, cut off, or coordinates that are not finite numbers.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a structure file; give a PDB or mmCIF file in plain text") from None
-    if not text.strip():
-        raise InputError(f"{path}: the file is empty")
+    text = read_text(path)
     mmcif = "_atom_site." in text or text.lstrip().startswith("data_")
     records = _read_mmcif(text, path) if mmcif else _read_pdb(text, path)
     if not records.atoms:
@@ -73,20 +70,49 @@ def read_records(path: Path) -> FileRecords:
     return records
 
 
+def read_text(path: Path) -> str:
+    """Text of a structure file; packed files (gzip) are unpacked.
+
+    Raises:
+        InputError: no such file, empty, or no text.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"{path}: {'is a folder' if path.is_dir() else 'there is no such file'}; give a structure file"
+        )
+    content = path.read_bytes()
+    if content.startswith(_GZIP):
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error):
+            raise InputError(f"{path}: the packed file is damaged or cut off; fetch it again") from None
+    if not content.strip():
+        raise InputError(f"{path}: the file is empty")
+    if b"\0" in content:
+        raise InputError(f"{path}: not a structure file; give a PDB or mmCIF file in plain text")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")  # old files have such letters in their remarks
+
+
 def _read_pdb(text: str, path: Path) -> FileRecords:
     atoms: list[AtomRecord] = []
-    n_models, ended, part = 0, 0, 0
+    n_models, part, begun, ended, separated = 0, 0, False, False, False
     for number, line in enumerate(text.splitlines(), start=1):
-        record = line[:6].rstrip()
+        record = line[:6].rstrip().upper()
         if record == "MODEL":
-            n_models += 1
-        elif record == "ENDMDL":
-            ended += 1
+            n_models, begun, ended = n_models + 1, True, bool(atoms)
+        elif record in ("ENDMDL", "END"):
+            ended, separated = bool(atoms), record == "END"
         elif record == "TER":
             part += 1
-        elif record in ("ATOM", "HETATM") and ended == 0:
-            atoms.append(_pdb_atom(line, place=f"{path}, line {number}", part=part))
-    if n_models and not ended:
+        elif record.startswith("ATOM") or record == "HETATM":
+            if not ended:
+                atoms.append(_pdb_atom(line, place=f"{path}, line {number}", part=part))
+            elif separated and not begun:  # several structures one after the other
+                n_models, separated = max(n_models, 1) + 1, False
+    if begun and not ended:
         raise InputError(f"{path}: the file is cut off: its first model has no ENDMDL; fetch the file again")
     return FileRecords(tuple(atoms), max(n_models, 1), mmcif=False)
 
@@ -97,16 +123,22 @@ def _pdb_atom(line: str, *, place: str, part: int) -> AtomRecord:
     if len(line) < 54:
         raise InputError(f"{place}: the file is cut off within {where}; fetch the file again")
     return AtomRecord(
-        chain=line[21].strip() or "A",
+        chain=line[21].strip() or _segment(line) or "A",
         residue_number=line[22:27].strip(),
-        residue_name=line[17:21].strip(),
-        name=name,
+        residue_name=line[17:21].strip().upper(),
+        name=name.upper(),
         element=line[76:78].strip().upper() or _guess_element(line[12:16]),
         alternate=line[16].strip(),
         occupancy=_occupancy(line[54:60]),
         position_A=_position((line[30:38], line[38:46], line[46:54]), place=f"{place}: {where}"),
         part=part,
     )
+
+
+def _segment(line: str) -> str:
+    """Name of the segment, by which CHARMM tells chains apart; other programs leave numbers there."""
+    segment = line[72:76].strip()
+    return segment if segment[:1].isalpha() else ""
 
 
 def _guess_element(field: str) -> str:
@@ -166,8 +198,8 @@ def _mmcif_atom(values: dict[str, str], *, place: str) -> AtomRecord:
     return AtomRecord(
         chain=value("asym_id") or "A",
         residue_number=number,
-        residue_name=value("comp_id"),
-        name=value("atom_id"),
+        residue_name=value("comp_id").upper(),
+        name=value("atom_id").upper(),
         element=values.get("type_symbol", "").upper() or value("atom_id")[:1],
         alternate=values.get("label_alt_id", ""),
         occupancy=_occupancy(values.get("occupancy", "")),

@@ -10,20 +10,9 @@ import numpy as np
 from ai2bmd.errors import InputError
 from ai2bmd.structure.changes import Change
 from ai2bmd.structure.checks import ResidueRecord, group_residues
+from ai2bmd.structure.names import CAPS, STANDARD, is_protein, residue_name, standard_atoms
 from ai2bmd.structure.records import AtomRecord
 
-CAPS = ("ACE", "NME", "NHE")
-_STANDARD = frozenset("ALA ARG ASN ASP CYS GLN GLU GLY HIS ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL".split())
-_SYNONYMS = {
-    **dict.fromkeys(("HID", "HIE", "HIP", "HSD", "HSE", "HSP"), "HIS"),
-    **dict.fromkeys(("CYX", "CYM"), "CYS"),
-    "ASH": "ASP",
-    "GLH": "GLU",
-    "LYN": "LYS",
-    "NMA": "NME",
-    "NH2": "NHE",
-}
-"""Names that programs give to protonation states and caps; the states are chosen anew."""
 WATERS = frozenset("HOH WAT DOD H2O SOL TIP TIP3 TP3 T3P OPC SPC".split())
 _NUCLEOTIDES = frozenset("A C G U I DA DC DG DT DI DU".split())
 _D_AMINO_ACIDS = frozenset("DAL DAR DSG DAS DCY DGN DGL DHI DIL DLE DLY MED DPN DPR DSN DTH DTR DTY DVA".split())
@@ -42,14 +31,14 @@ def select_protein(atoms: Sequence[AtomRecord]) -> tuple[tuple[ResidueRecord, ..
             one number.
     """
     changes: list[Change] = []
-    residues = group_residues(_one_conformation(atoms, changes))
+    residues = group_residues(_one_conformation(_chains_apart(atoms), changes), counted=is_protein)
     kept: list[ResidueRecord] = []
     removed: list[ResidueRecord] = []
     joined = _in_a_chain(residues)
     for residue in residues:
-        name = _SYNONYMS.get(residue.name, residue.name)
-        if name in _STANDARD or name in CAPS:
-            kept.append(replace(residue, name=name))
+        name = residue_name(residue.name)
+        if name in STANDARD or name in CAPS:
+            kept.append(standard_atoms(residue, name))
         elif name == "MSE":
             kept.append(_as_methionine(residue, changes))
         elif name in _D_AMINO_ACIDS:
@@ -63,9 +52,21 @@ def select_protein(atoms: Sequence[AtomRecord]) -> tuple[tuple[ResidueRecord, ..
             )
         else:
             removed.append(residue)
-    if not any(residue.name in _STANDARD for residue in kept):
+    if not any(residue.name in STANDARD for residue in kept):
         raise InputError(f"the structure holds no protein, only {_contents(residues)}; give a file with amino acids")
     return tuple(kept), changes + _removals(removed)
+
+
+def _chains_apart(atoms: Sequence[AtomRecord]) -> list[AtomRecord]:
+    """Molecules that share the name of their chain, and begin to count anew after a TER, under names of their own."""
+    first_part: dict[tuple[str, str], int] = {}
+    names: dict[tuple[str, int], str] = {}
+    for atom in atoms:
+        part = first_part.setdefault(atom.residue_key, atom.part) if is_protein(atom.residue_name) else atom.part
+        if part != atom.part and (atom.chain, atom.part) not in names:
+            copies = sum(chain == atom.chain for chain, _ in names)
+            names[atom.chain, atom.part] = f"{atom.chain}-{copies + 2}"
+    return [replace(atom, chain=names.get((atom.chain, atom.part), atom.chain)) for atom in atoms]
 
 
 def _one_conformation(atoms: Iterable[AtomRecord], changes: list[Change]) -> list[AtomRecord]:
@@ -106,7 +107,7 @@ def bonded(before: ResidueRecord, after: ResidueRecord) -> bool:
 def _as_methionine(residue: ResidueRecord, changes: list[Change]) -> ResidueRecord:
     changes.append(Change("replaced", residue.where, "selenomethionine by methionine"))
     atoms = (replace(atom, name="SD", element="S") if atom.name == "SE" else atom for atom in residue.atoms)
-    return ResidueRecord("MET", tuple(atoms))
+    return standard_atoms(ResidueRecord("MET", tuple(atoms)), "MET")
 
 
 def _removals(residues: Sequence[ResidueRecord]) -> list[Change]:

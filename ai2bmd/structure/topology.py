@@ -2,6 +2,7 @@
 
 import string
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from openmm import app, unit
@@ -12,14 +13,11 @@ from ai2bmd.labels import residue_label
 from ai2bmd.structure.chains import split_number
 from ai2bmd.structure.changes import Change
 from ai2bmd.structure.checks import ResidueRecord
-from ai2bmd.structure.records import AtomRecord
+from ai2bmd.structure.names import is_hydrogen
 
 DISULFIDE_A = 2.5
 """Two sulfurs closer than this are bonded; the bond has 2.05 A."""
 _CHAIN_NAMES = string.ascii_uppercase + string.ascii_lowercase + string.digits
-_SYNONYMS = {("ILE", "CD"): "CD1", ("NME", "CH3"): "C", ("NME", "CA"): "C"}
-_ENDINGS = {"OT1": "O", "OT2": "OXT"}
-"""Names that some programs give to atoms which OpenMM calls otherwise."""
 
 
 def build_topology(
@@ -28,7 +26,7 @@ def build_topology(
     """Topology and positions of the heavy atoms, with peptide bonds.
 
     Raises:
-        InputError: an atom that no amino acid has, or more chains than a PDB file has names for.
+        InputError: more chains than a PDB file has names for.
     """
     names = _chain_names([chain[0].chain for chain in chains], changes)
     topology, positions = app.Topology(), []
@@ -39,27 +37,20 @@ def build_topology(
             for atom in residue.atoms:
                 if is_hydrogen(atom):
                     continue
-                name = _SYNONYMS.get((residue.name, atom.name)) or _ENDINGS.get(atom.name, atom.name)
-                topology.addAtom(name, _element(atom), added)
+                topology.addAtom(atom.name, app.Element.getBySymbol(atom.name[0]), added)
                 positions.append(atom.position_A)
-    topology.createStandardBonds()
+    bond_chains(topology)
     return topology, np.array(positions) * unit.angstrom
 
 
-def is_hydrogen(atom: AtomRecord) -> bool:
-    """Hydrogen or deuterium, by the name: element columns are often wrong, and no other atom's name begins so."""
-    return _first_letter(atom) in ("H", "D")
-
-
-def _element(atom: AtomRecord) -> app.Element:
-    letter = _first_letter(atom)
-    if letter not in ("C", "N", "O", "S"):
-        raise InputError(f"{atom.where}: no amino acid has an atom of this name; correct or remove it")
-    return app.Element.getBySymbol(letter)
-
-
-def _first_letter(atom: AtomRecord) -> str:
-    return atom.name.lstrip(string.digits)[:1].upper()
+def bond_chains(topology: app.Topology) -> None:
+    """Add all bonds within residues and along chains; OpenMM does not know those of the cap NHE."""
+    topology.createStandardBonds()
+    for chain in topology.chains():
+        for before, after in pairwise(chain.residues()):
+            if after.name == "NHE":
+                carbon = next(atom for atom in before.atoms() if atom.name == "C")
+                topology.addBond(carbon, next(after.atoms()))
 
 
 def _chain_names(chains: Sequence[str], changes: list[Change]) -> dict[str, str]:
