@@ -7,21 +7,25 @@ computing comes back as an error, and the supervisor decides. Dask's own repetit
 import logging
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import dask.config
-from dask_jobqueue.slurm import SLURMCluster
 from distributed import Client, LocalCluster, Worker, WorkerPlugin, get_worker
 
 from ai2bmd.errors import InputError
 from ai2bmd.replicas.advance import CopyEnd, advance_batch
 from ai2bmd.replicas.pools import Promise
 from ai2bmd.simulation.cluster_settings import ClusterSettings
-from ai2bmd.simulation.interruption import EndRequest, Reason
+from ai2bmd.simulation.interruption import SIGNALS, EndRequest, Reason
+
+if TYPE_CHECKING:
+    from dask_jobqueue.slurm import SLURMCluster
 
 _CONFIG = {
     "distributed.scheduler.allowed-failures": 0,
@@ -39,7 +43,7 @@ class _StopSwitch(WorkerPlugin):
     def setup(self, worker: Worker) -> None:
         """In the main thread of the worker's process."""
         self.request = EndRequest()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
     def teardown(self, worker: Worker) -> None:
@@ -65,13 +69,14 @@ class DaskPool:
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # a dead worker is told of by the supervisor
         self._config = dask.config.set(_CONFIG)
         self._workers, self._slurm = workers, settings.kind == "slurm"
-        self._cluster: Any = _slurm_cluster(settings, threads=threads, run=run) if self._slurm else _local(workers)
+        if self._slurm:
+            self._cluster: Any = _slurm(workers, slurm_options(settings, threads=threads, run=run), run=run)
+        else:
+            self._cluster = _local(workers)
         self._renewed_at = time.monotonic()
         try:
             self._client = Client(self._cluster, set_as_default=False)
             self._client.register_plugin(_StopSwitch(), name=_PLUGIN)
-            if self._slurm:
-                self._cluster.scale(jobs=workers)
         except BaseException:
             self._cluster.close()
             raise
@@ -98,7 +103,8 @@ class DaskPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._client.close()
-        self._cluster.close()
+        with suppress(AssertionError):  # of Dask, where Slurm refused to replace a job
+            self._cluster.close()
 
 
 def slurm_options(settings: ClusterSettings, *, threads: int, run: Path) -> Mapping[str, Any]:
@@ -121,13 +127,29 @@ def slurm_options(settings: ClusterSettings, *, threads: int, run: Path) -> Mapp
     }
 
 
-def _slurm_cluster(settings: ClusterSettings, *, threads: int, run: Path) -> SLURMCluster:
-    if shutil.which("sbatch") is None:
-        raise InputError("cluster: kind slurm needs Slurm's sbatch on this machine; take kind local, or go where it is")
-    try:
-        return SLURMCluster(**slurm_options(settings, threads=threads, run=run))
-    except (ValueError, OSError, RuntimeError) as error:
-        raise InputError(f"cluster: Slurm's jobs cannot be set up: {error}") from error
+def slurm_cluster_class() -> "type[SLURMCluster]":
+    """Import it; that makes signals end the process, which is taken back."""
+    usual = {number: signal.getsignal(number) for number in SIGNALS}
+    from dask_jobqueue.slurm import SLURMCluster
+
+    for number, handler in usual.items():
+        signal.signal(number, handler)
+    return SLURMCluster
+
+
+def _slurm(workers: int, options: Mapping[str, Any], *, run: Path) -> "SLURMCluster":
+    cure = f"set `cluster` in {run}/settings.yaml to what can be, then continue with `ai2bmd resume {run}`"
+    sbatch = shutil.which("sbatch")
+    if sbatch is None:
+        raise InputError(f"cluster: kind slurm needs Slurm's sbatch on this machine; go where it is, or {cure}")
+    cluster = slurm_cluster_class()(**options)
+    # Dask submits in the background, where nobody would hear of a refusal
+    check = subprocess.run([sbatch, "--test-only"], input=cluster.job_script(), capture_output=True, text=True)
+    if check.returncode:
+        cluster.close()
+        raise InputError(f"cluster: Slurm takes no such job ({' '.join(check.stderr.split())}); {cure}")
+    cluster.scale(jobs=workers)
+    return cluster
 
 
 def _local(workers: int) -> LocalCluster:

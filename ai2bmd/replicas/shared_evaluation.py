@@ -4,6 +4,9 @@ A copy may stay away at any time: it saves a frame, is minimised without the cor
 nobody waits longer than the others usually take to come back, and who did not come is not waited for again until it
 has come. Whoever finds the round complete, or the time over, evaluates for all that are there.
 
+OpenMM gives up Python's lock while it computes and takes it back for its callbacks, so the copies' force fields are
+evaluated side by side.
+
 In float32 the last digits of a result depend on how many molecules are evaluated at once, so runs with shared
 evaluation are reproducible in the statistical sense only; copies on their own are so bit for bit, on CPU.
 """

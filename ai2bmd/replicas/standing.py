@@ -62,7 +62,8 @@ class CombinedProgress:
             ended: number of copies that are done.
         """
         now = time.perf_counter()
-        if self._bar.disable or now - self._last_look < _LOOK_EVERY_S:
+        soon = now - self._last_look < _LOOK_EVERY_S and ended < len(self._copies)
+        if self._bar.disable or soon:
             return
         self._last_look = now
         reached = self._reached()

@@ -1,7 +1,7 @@
 """Sees all copies through: starts them, starts those again that failed, stops all when asked to, knows how each ended.
 
-A copy that fails, or whose process dies, goes on from its checkpoint, by itself. One that fails several times in a row
-without having got further is given up; the others go on.
+A copy that fails, or whose process dies, goes on from its checkpoint: the first time with those of its batch that did
+too, then by itself. One that fails several times in a row without having got further is given up; the others go on.
 """
 
 import time
@@ -97,13 +97,19 @@ class Supervisor:
             died = type(error).__name__ == "KilledWorker"
             reason = "its process died" if died else f"{type(error).__name__}: {error}"
             ends = tuple(CopyEnd("failed", problem=reason) for _ in batch)
+        again = []
         for copy, end in zip(batch, ends, strict=True):
-            if end.ending == "failed":
-                self._failed(copy, end)
-            else:
+            if end.ending != "failed":
                 self.ends[copy] = end
+            elif self._goes_on(copy, end):
+                again.append(copy)
+        if again and all(self._failures[copy].in_a_row == 1 for copy in again):
+            self._waiting.append(tuple(again))
+        else:  # one of them may be what kills the others
+            self._waiting.extend((copy,) for copy in again)
 
-    def _failed(self, copy: Path, end: CopyEnd) -> None:
+    def _goes_on(self, copy: Path, end: CopyEnd) -> bool:
+        """Whether a copy that has failed is tried again."""
         now, last = standing(copy), self._failures.get(copy)
         in_a_row = last.in_a_row + 1 if last is not None and now <= last.where else 1
         self._failures[copy] = _Failure(now, in_a_row)
@@ -112,6 +118,6 @@ class Supervisor:
             often = "" if end.hopeless else f" (failure {in_a_row} of {self._limit} there)"
             self._note(f"{copy.name}: given up {where}{often}: {end.problem}")
             self.ends[copy] = CopyEnd("failed", now.step, problem=end.problem)
-            return
+            return False
         self._note(f"{copy.name}: {end.problem} {where}; it goes on from there ({in_a_row} of {self._limit} failures)")
-        self._waiting.append((copy,))
+        return True

@@ -5,7 +5,7 @@ import time
 from types import FrameType, TracebackType
 from typing import Literal, Self
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # the last: Slurm's warning before a job's end
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # the last: Slurm's warning before a job's end
 Reason = Literal["signal", "time"]
 
 
@@ -52,7 +52,7 @@ class Interruption(EndRequest):
         return "time" if self._deadline is not None and time.monotonic() >= self._deadline else None
 
     def __enter__(self) -> Self:
-        self._usual = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        self._usual = {number: signal.signal(number, self._note) for number in SIGNALS}
         return self
 
     def __exit__(

@@ -104,6 +104,11 @@ class RunDirectory:
         """The protein at these events, before and after, as extended XYZ to be labelled."""
         return self.path / "guard.xyz"
 
+    @property
+    def lock(self) -> Path:
+        """Empty; held by the process that continues the run."""
+        return self.path / ".lock"
+
     @contextmanager
     def locked(self, *, wait_s: float = 0.0) -> Iterator[None]:
         """Keep other processes from continuing the same run meanwhile.
@@ -117,7 +122,8 @@ class RunDirectory:
         Raises:
             InputError: another one is at it.
         """
-        descriptor, deadline = os.open(self.path, os.O_RDONLY), time.monotonic() + wait_s
+        # a file, for NFS locks nothing that is not open for writing, and a directory cannot be
+        descriptor, deadline = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o644), time.monotonic() + wait_s
         try:
             while not _lock(descriptor):
                 if time.monotonic() >= deadline:

@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from ai2bmd.replicas.ending import end_replicas
 from ai2bmd.replicas.launch import resume_replicas
 from ai2bmd.replicas.standing import standing
 from ai2bmd.simulation.launch import resume_run
+from ai2bmd.simulation.run_directory import RunDirectory
 from ai2bmd.trajectory.reader import read_trajectory
 
 from .conftest import QUICK, assert_same_run
@@ -99,6 +101,23 @@ def test_what_may_pass_is_tried_again_until_it_is_enough(tmp_path, start, model,
         assert f"replica-1: IsADirectoryError: [Errno 21] Is a directory: '{card}' at step 2" in output
         assert f"it goes on from there ({failures} of 3 failures)" in output
     assert "replica-1: given up at step 2 (failure 3 of 3 there)" in output
+
+
+def test_a_copy_waits_until_its_directory_is_free(tmp_path):
+    directory, held, waited = RunDirectory(tmp_path), threading.Event(), 0.3
+
+    def hold() -> None:
+        with directory.locked():
+            held.set()
+            time.sleep(waited)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(10)
+    with pytest.raises(InputError, match="in use by another ai2bmd process"), directory.locked():
+        pass
+    with directory.locked(wait_s=10.0):
+        assert not thread.join(1)
 
 
 def test_ctrl_c_saves_all_copies(tmp_path, config, examples, capsys, single):

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import pytest
-from dask_jobqueue.slurm import SLURMJob
 
 from ai2bmd.cli import main
 from ai2bmd.errors import InputError
-from ai2bmd.replicas.dask_pool import slurm_options
+from ai2bmd.replicas.dask_pool import slurm_cluster_class, slurm_options
 from ai2bmd.replicas.plan import plan_copies
 from ai2bmd.simulation.settings import make_settings
 
@@ -29,7 +28,7 @@ def test_a_job_is_one_worker_with_one_batch_at_a_time(tmp_path):
     assert settings.cluster is not None
     options = slurm_options(settings.cluster, threads=settings.threads, run=tmp_path)
     del options["scheduler_options"]  # of the cluster, not of the job
-    script = SLURMJob(scheduler="tcp://here:1", name="worker", **options).job_script()
+    script = slurm_cluster_class().job_cls(scheduler="tcp://here:1", name="worker", **options).job_script()
     lines = script.splitlines()
     for line in (
         "#SBATCH -p gpu",
@@ -56,6 +55,17 @@ def test_a_machine_without_slurm_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     settings = make_settings({"replicas": 2, "cluster": {"kind": "slurm", "memory": "1GB"}}, where="test")
     with pytest.raises(InputError, match="needs Slurm's sbatch on this machine"):
+        plan_copies([Path("replica-1"), Path("replica-2")], settings).pool(tmp_path)
+
+
+def test_a_job_that_slurm_refuses_is_told(tmp_path, monkeypatch):
+    """With a stand-in for sbatch, as far as that is called before any job is submitted."""
+    sbatch = tmp_path / "sbatch"
+    sbatch.write_text('#!/bin/sh\necho "sbatch: error: invalid partition specified: $(grep -- -p)" >&2\nexit 1\n')
+    sbatch.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    settings = make_settings({"replicas": 2, "cluster": SLURM}, where="test")
+    with pytest.raises(InputError, match=r"no such job .*invalid partition specified: #SBATCH -p gpu.*ai2bmd resume"):
         plan_copies([Path("replica-1"), Path("replica-2")], settings).pool(tmp_path)
 
 
