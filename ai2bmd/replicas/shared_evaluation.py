@@ -70,7 +70,7 @@ class SharedEvaluation:
         self._expected: set[Member] = set()
         self._present: dict[Member, _Question] = {}
         self._evaluating = False
-        self._free_since = 0.0
+        self._free_since = self._seconds = 0.0
         self._lock = threading.Lock()
         self._potentials: dict[int, ViSNetPotential] = {}
         self.sizes: dict[int, int] = {}
@@ -124,7 +124,9 @@ class SharedEvaluation:
         missing = self._expected - self._present.keys()
         if not missing:
             return 0.0
-        patience = _PATIENCE * max(member.usual_absence_s for member in missing) + _SHORTEST_WAIT_S
+        absence = max(member.usual_absence_s for member in missing)
+        # to wait as long as an evaluation takes costs at most what a second one would
+        patience = max(_PATIENCE * absence, self._seconds) + _SHORTEST_WAIT_S
         start = max(self._free_since, min(question.came_at for question in self._present.values()))
         return start + patience - time.monotonic()
 
@@ -133,11 +135,13 @@ class SharedEvaluation:
         questions = list(self._present.values())
         self._expected, self._present, self._evaluating = set(self._present), {}, True
         self._change.release()
+        start = time.monotonic()
         try:
             _settle(questions, self._potential)
         finally:
             self._change.acquire()
             self._evaluating, self._free_since = False, time.monotonic()
+            self._seconds = self._free_since - start
             self.sizes[len(questions)] = self.sizes.get(len(questions), 0) + 1
             self._change.notify_all()
 
