@@ -12,7 +12,7 @@ from ase.data import chemical_symbols
 from ai2bmd.assembly import corrected_system
 from ai2bmd.correction import DEFAULT_COUPLING, Coupling
 from ai2bmd.device import Device, torch_device
-from ai2bmd.environment import ForceFieldEnergy, ImplicitSolvent
+from ai2bmd.environment import EnvironmentName, ForceFieldEnergy, ImplicitSolvent
 from ai2bmd.errors import InputError
 from ai2bmd.labels import atom_label
 from ai2bmd.structure import read_prepared
@@ -44,16 +44,18 @@ class AI2BMDCalculator(Calculator):
         model: Path | str | None = None,
         device: Device = "auto",
         dtype: str = "float32",
+        environment: EnvironmentName = "amber19",
     ) -> None:
         """Read a prepared structure and set up environment and model.
 
         Args:
             prepared: PDB file from `ai2bmd prepare`.
-            solvent: gas or gbn2 (implicit water); explicit water is for `ai2bmd run`.
+            solvent: gas or, with amber19, gbn2 (implicit water); explicit water is for `ai2bmd run`.
             coupling: units or whole, see the README.
             model: model file; None takes the one that comes with the package.
             device: auto, cpu or cuda.
             dtype: float32 or float64, of the model.
+            environment: force field that is corrected, amber19 or amoeba2018.
 
         Raises:
             InputError, FragmentationError, PotentialError: the structure, a choice or the model is unusable.
@@ -75,6 +77,7 @@ class AI2BMDCalculator(Calculator):
             model=model,
             device=torch_device(device),
             dtype=_DTYPES[dtype],
+            environment=environment,
         )
         assert built.correction is not None  # the coupling is not off
         self.correction, self.card = built.correction, built.card

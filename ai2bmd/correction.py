@@ -1,7 +1,8 @@
 """The ab initio correction C(R) of a protein and its forces, in either coupling (section 2 of the design).
 
 `units`: C = sum_k s_k Delta(u_k(R)) over capped fragments. `whole`: C = Delta(R) on the graph of the whole protein.
-A full model V takes the place of Delta with the force field's own energy of the same molecules subtracted.
+A full model V takes the place of Delta with the force field's own energy of the same molecules subtracted; so does
+E_amber19 + Delta where the environment is another force field (`subtracted_energy.py`).
 """
 
 import copy
@@ -14,10 +15,11 @@ import torch
 from jaxtyping import Float, Float64
 
 from ai2bmd.device import correction_memory_bytes
-from ai2bmd.environment import ForceFieldEnergy
+from ai2bmd.environment import EnvironmentName
 from ai2bmd.errors import InputError
 from ai2bmd.fragment_potential import FragmentPotential, ViSNetPotential
-from ai2bmd.fragment_system import fragment_charges, fragment_system
+from ai2bmd.fragment_system import fragment_charges
+from ai2bmd.subtracted_energy import ForceFieldTerm, subtracted_energy
 from ai2bmd.wall import ShortRangeWall
 from fragmentation.caps import PlanTensors, expand
 from fragmentation.combine import combine
@@ -28,7 +30,6 @@ from potentials.visnet.memory import Part
 
 Coupling = Literal["units", "whole"]
 DEFAULT_COUPLING: Coupling = "whole"
-ForceFieldTerm = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class Correction:
 
         Args:
             plan: the fragments; one that holds the whole protein for `whole`.
-            potential: Delta, or V together with `force_field`.
-            force_field: signed sum of the fragments' force field energies and its forces, subtracted from V.
+            potential: Delta, or V; with what `force_field` subtracts.
+            force_field: signed sum of the fragments' force field energies and its forces, subtracted.
             wall: energy (eV) and forces (eV/A) against contacts that the model knows nothing of, added.
             device: where positions are expanded.
             dtype: float type of the positions.
@@ -120,6 +121,7 @@ def model_correction(
     coupling: Coupling,
     device: torch.device,
     dtype: torch.dtype = torch.float32,
+    environment: EnvironmentName = "amber19",
     memory_bytes: int | None = None,
 ) -> Correction:
     """The correction that a ViSNet gives a protein.
@@ -127,10 +129,11 @@ def model_correction(
     Args:
         topology: the protein.
         model: a correction model, or a full model (then in `units`).
-        charges: the force field's partial charge (e) of each protein atom.
+        charges: amber19's partial charge (e) of each protein atom, whatever the environment: the model knows no others.
         coupling: units or whole.
         device: torch device.
         dtype: float type of the network.
+        environment: that the correction is added to.
         memory_bytes: most that an evaluation of the network may take; None is what `correction_memory_bytes` allows.
 
     Raises:
@@ -139,8 +142,7 @@ def model_correction(
     """
     if coupling not in ("units", "whole"):
         raise InputError(f"coupling: expected units or whole, got {coupling!r}")
-    full = model.card.kind == "full"
-    if full and coupling == "whole":
+    if model.card.kind == "full" and coupling == "whole":
         raise InputError("a full model can be coupled through units only; use --coupling units or a correction model")
     plan = plan_fragments(topology) if coupling == "units" else whole_plan(topology)
     potential = ViSNetPotential(
@@ -152,7 +154,7 @@ def model_correction(
         dtype=dtype,
         memory_bytes=correction_memory_bytes(device) if memory_bytes is None else memory_bytes,
     )
-    classical = ForceFieldEnergy(fragment_system(plan, scale=plan.coefficients)) if full else None
+    classical = subtracted_energy(plan, kind=model.card.kind, environment=environment)
     wall = ShortRangeWall(topology)
     return Correction(plan, potential, force_field=classical, wall=wall, device=device, dtype=dtype)
 

@@ -1,4 +1,7 @@
-"""The environment: the classical energy of the whole system as an OpenMM System (section 2 of the design)."""
+"""The environment: the classical energy of the whole system as an OpenMM System (section 2 of the design).
+
+Here is amber19/ff19SB, which the models correct; AMOEBA is in `amoeba.py`.
+"""
 
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOperatorIssue=false
 # (OpenMM makes its units when it is imported)
@@ -13,10 +16,15 @@ from ai2bmd.errors import InputError
 from ai2bmd.labels import residue_label
 
 FORCE_FIELD = "amber19/ff19SB"
+EnvironmentName = Literal["amber19", "amoeba2018"]
 ImplicitSolvent = Literal["gas", "gbn2"]
-WaterModel = Literal["opc", "tip3p-fb", "tip4p-fb", "tip3p", "spce"]
-Solvent = Literal["gas", "gbn2", "opc", "tip3p-fb", "tip4p-fb", "tip3p", "spce"]
+WaterModel = Literal["opc", "tip3p-fb", "tip4p-fb", "tip3p", "spce", "amoeba"]
+Solvent = Literal["gas", "gbn2", "opc", "tip3p-fb", "tip4p-fb", "tip3p", "spce", "amoeba"]
 WATER_MODELS: tuple[WaterModel, ...] = get_args(WaterModel)
+SOLVENTS: dict[EnvironmentName, tuple[Solvent, ...]] = {
+    "amber19": ("gas", "gbn2", "opc", "tip3p-fb", "tip4p-fb", "tip3p", "spce"),
+    "amoeba2018": ("gas", "amoeba"),
+}
 Constraints = Literal["none", "h-bonds"]
 FORCE_FIELD_FILE = "amber19/protein.ff19SB.xml"
 _SOLVENT_FILES: dict[Solvent, str | None] = {
@@ -36,14 +44,36 @@ EV_PER_KJ_MOL = 1.0 / 96.48533212331002
 EV_A_PER_KJ_MOL_NM = EV_PER_KJ_MOL / 10.0
 
 
+def check_environment(environment: EnvironmentName, solvent: Solvent, *, constraints: Constraints = "none") -> None:
+    """Make sure that an environment knows a solvent, and constraints.
+
+    Raises:
+        InputError: it does not, or a name is unknown.
+    """
+    if environment not in SOLVENTS:
+        raise InputError(f"environment: expected one of {', '.join(SOLVENTS)}, got {environment!r}")
+    if solvent not in SOLVENTS[environment]:
+        others = [name for name, solvents in SOLVENTS.items() if solvent in solvents]
+        if not others:
+            raise InputError(f"solvent: expected one of {', '.join(SOLVENTS[environment])}, got {solvent!r}")
+        raise InputError(
+            f"solvent: environment {environment} has no {solvent}; take --solvent "
+            f"{' or '.join(SOLVENTS[environment])}, or --environment {others[0]}"
+        )
+    if environment == "amoeba2018" and constraints != "none":
+        raise InputError(
+            f"constraints: expected none with environment amoeba2018, whose protein and water are made to be flexible, "
+            f"got {constraints}"
+        )
+
+
 def force_field(solvent: Solvent) -> app.ForceField:
     """amber19/ff19SB with the parameters of a solvent.
 
     Raises:
         InputError: unknown solvent.
     """
-    if solvent not in _SOLVENT_FILES:
-        raise InputError(f"solvent: expected one of {', '.join(_SOLVENT_FILES)}, got {solvent!r}")
+    check_environment("amber19", solvent)
     file = _SOLVENT_FILES[solvent]
     return app.ForceField(FORCE_FIELD_FILE, *([file] if file else []))
 
@@ -77,7 +107,7 @@ def build_environment(
         )
     periodic = solvent in WATER_MODELS
     if periodic:
-        _check_box(topology)
+        check_box(topology)
     return field.createSystem(
         topology,
         nonbondedMethod=app.PME if periodic else app.NoCutoff,
@@ -89,7 +119,12 @@ def build_environment(
     )
 
 
-def _check_box(topology: app.Topology) -> None:
+def check_box(topology: app.Topology) -> None:
+    """Make sure that the periodic box has room for interactions up to their cutoff.
+
+    Raises:
+        InputError: no box where there must be one, or one too small.
+    """
     vectors = topology.getPeriodicBoxVectors()
     if vectors is None:
         raise InputError("explicit water needs a structure with a periodic box; give one made by solvation")

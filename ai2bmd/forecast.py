@@ -16,9 +16,9 @@ import openmm
 import torch
 from openmm import Vec3, app, unit
 
-from ai2bmd.assembly import corrected_system
+from ai2bmd.assembly import corrected_system, environment_system
 from ai2bmd.device import openmm_platform, torch_device
-from ai2bmd.environment import WaterModel, build_environment, force_field
+from ai2bmd.environment import WaterModel, build_environment
 from ai2bmd.simulation.settings import RunSettings
 from ai2bmd.solvation import (
     BOX_VECTORS,
@@ -27,6 +27,7 @@ from ai2bmd.solvation import (
     TEMPLATE_BOX,
     WATER_NUMBER_DENSITY_A3,
     image_distance_A,
+    placing_field,
 )
 from ai2bmd.structure.files import PreparedStructure
 from potentials.visnet.memory import Part
@@ -139,6 +140,7 @@ def _correction_costs(prepared: PreparedStructure, settings: RunSettings) -> tup
         coupling=settings.coupling,
         model=settings.model,
         device=torch_device(settings.device),
+        environment=settings.environment,
         memory_bytes=settings.memory_bytes,
     )
     assert built.correction is not None  # the coupling is not off
@@ -156,14 +158,17 @@ def _water_seconds(settings: RunSettings, atoms: int) -> float:
     water = cast(WaterModel, settings.solvent)
     modeller = app.Modeller(app.Topology(), [])
     modeller.addSolvent(
-        force_field(water), model=TEMPLATE_BOX[water], boxSize=Vec3(1, 1, 1) * _SAMPLE_EDGE_NM * unit.nanometer
+        placing_field(water),
+        model=TEMPLATE_BOX[water],
+        boxSize=Vec3(1, 1, 1) * _SAMPLE_EDGE_NM * unit.nanometer,
     )
-    system = build_environment(modeller.topology, solvent=water)
-    return _step_seconds(system, modeller.positions, settings) * atoms / system.getNumParticles()
+    system = environment_system(modeller.topology, environment=settings.environment, solvent=water)
+    steps = 2 if water == "amoeba" else 20
+    return _step_seconds(system, modeller.positions, settings, steps=steps) * atoms / system.getNumParticles()
 
 
 def _implicit_seconds(prepared: PreparedStructure, settings: RunSettings) -> float:
-    system = build_environment(prepared.topology, solvent=settings.solvent)
+    system = environment_system(prepared.topology, environment=settings.environment, solvent=settings.solvent)
     return _step_seconds(system, prepared.positions_A / 10.0, settings)
 
 

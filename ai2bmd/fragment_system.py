@@ -138,25 +138,29 @@ class _Forces:
             self.pairs.addBond(one + first, two + first, (coulomb * factor, sigma, epsilon * factor))
 
 
-def _parameters(plan: FragmentPlan) -> list[_Parameters]:
-    """Parameters of each fragment; equal molecules share one object."""
+def fragment_kinds(plan: FragmentPlan) -> list[tuple]:
+    """A key for each fragment, the same for molecules that are the same atom by atom."""
     bounds = np.searchsorted(plan.fragment_index, np.arange(plan.n_fragments + 1)).tolist()
     bond_bounds = np.searchsorted(plan.fragment_index[plan.bonds[:, 0]], np.arange(plan.n_fragments + 1)).tolist()
-    force_field = app.ForceField(FORCE_FIELD_FILE)
-    known: dict[tuple, _Parameters] = {}
-    result = []
+    kinds = []
     for fragment in range(plan.n_fragments):
         atoms = slice(bounds[fragment], bounds[fragment + 1])
         bonds = plan.bonds[bond_bounds[fragment] : bond_bounds[fragment + 1]] - bounds[fragment]
         residues = plan.template_residue_index[atoms]
-        key = (
-            tuple(plan.template_residue_names[number] for number in residues.tolist()),
-            plan.template_atom_names[atoms],
-            bonds.tobytes(),
-        )
-        if key not in known:
-            known[key] = _apply_force_field(force_field, plan, fragment)
-        result.append(known[key])
+        names = tuple(plan.template_residue_names[number] for number in residues.tolist())
+        kinds.append((names, plan.template_atom_names[atoms], bonds.tobytes()))
+    return kinds
+
+
+def _parameters(plan: FragmentPlan) -> list[_Parameters]:
+    """Parameters of each fragment; equal molecules share one object."""
+    force_field = app.ForceField(FORCE_FIELD_FILE)
+    known: dict[tuple, _Parameters] = {}
+    result = []
+    for fragment, kind in enumerate(fragment_kinds(plan)):
+        if kind not in known:
+            known[kind] = _apply_force_field(force_field, plan, fragment)
+        result.append(known[kind])
     return result
 
 

@@ -31,9 +31,10 @@ TEMPLATE_BOX: dict[WaterModel, str] = {
     "tip3p-fb": "tip3p",
     "tip3p": "tip3p",
     "spce": "spce",
+    "amoeba": "tip3p",
 }
 """OpenMM's boxes of equilibrated water with the same sites."""
-SITES: dict[WaterModel, int] = {"opc": 4, "tip4p-fb": 4, "tip3p-fb": 3, "tip3p": 3, "spce": 3}
+SITES: dict[WaterModel, int] = {"opc": 4, "tip4p-fb": 4, "tip3p-fb": 3, "tip3p": 3, "spce": 3, "amoeba": 3}
 WATER_NUMBER_DENSITY_A3 = 0.0334
 """Molecules per cubic Angstrom of liquid water at 300 K."""
 MOLECULES_PER_A3_MOLAR = 6.02214076e-4
@@ -80,6 +81,11 @@ def image_distance_A(positions_A: Float[np.ndarray, "atoms 3"], *, padding_A: fl
     return 2.0 * float(np.linalg.norm(positions_A - centre, axis=1).max() + padding_A)
 
 
+def placing_field(water: WaterModel) -> app.ForceField:
+    """What tells how near a water molecule may be placed: for AMOEBA's three sites the radii of amber19 will do."""
+    return force_field("tip3p" if water == "amoeba" else water)
+
+
 def solvate(
     topology: app.Topology,
     positions_A: Float[np.ndarray, "atoms 3"],
@@ -104,7 +110,7 @@ def solvate(
         raise InputError(f"salt: expected 0 to 5 M, got {solvation.salt_M:g} M")
     edge_nm = image_distance_A(positions_A, padding_A=solvation.padding_A) / 10.0
     vectors = [Vec3(*row) * unit.nanometer for row in edge_nm * BOX_VECTORS[solvation.box]]
-    field = force_field(solvation.water)
+    field = placing_field(solvation.water)
     modeller = app.Modeller(topology, positions_A * unit.angstrom)
     if crystal_water_A is not None:
         _add_crystal_water(modeller, positions_A, crystal_water_A, seed=solvation.seed)

@@ -7,6 +7,8 @@ from typing import Any, Literal, get_args, get_origin
 
 _HELPS = {
     "time": "length of production, such as 10ps",
+    "environment": "force field of the whole system; amoeba2018 is polarizable and takes --solvent gas (then the "
+    "default) or amoeba, 1 fs and no constraints",
     "solvent": "surroundings: none, implicit or explicit water",
     "padding": "explicit water: distance from the protein to the nearest face of the box, such as 10A",
     "box": "explicit water: shape of the periodic box",

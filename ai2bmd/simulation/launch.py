@@ -16,8 +16,9 @@ from jaxtyping import Float
 from openmm import app, unit
 
 from ai2bmd import __version__
+from ai2bmd.amoeba import NAME as AMOEBA
 from ai2bmd.engine import Engine
-from ai2bmd.environment import WaterModel
+from ai2bmd.environment import FORCE_FIELD, WaterModel
 from ai2bmd.errors import InputError
 from ai2bmd.fragment_potential import FragmentPotential
 from ai2bmd.protein import atomic_numbers
@@ -271,9 +272,12 @@ def _describe(workbench: Workbench, *, say: Say) -> None:
         f"Structure: {topology.getNumAtoms()} atoms, {topology.getNumResidues()} residues, "
         f"chains: {topology.getNumChains()}; changes in preparation: {len(prepared.changes)} (prepared.json)"
     )
-    say(f"Energy: amber19/ff19SB, {settings.solvent}")
+    environment = {"amber19": FORCE_FIELD, "amoeba2018": AMOEBA}[settings.environment]
+    say(f"Energy: {environment}, {settings.solvent}")
     if card:
         name = Path(settings.model).name if settings.model else "the model that comes with ai2bmd"
+        if settings.environment != "amber19" and card.force_field:
+            say(f"  + {card.force_field} of the protein in its place")
         say(f"  + {card.level_of_theory} by {name}, SHA-256 {card.sha256[:12]}, {settings.coupling}")
     kinds = {
         "npt": f"Langevin, {settings.temperature_K:g} K, {settings.pressure_bar:g} bar",

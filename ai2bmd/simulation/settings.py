@@ -10,7 +10,7 @@ import yaml
 
 from ai2bmd.correction import DEFAULT_COUPLING
 from ai2bmd.device import Device
-from ai2bmd.environment import WATER_MODELS, Constraints, Solvent
+from ai2bmd.environment import WATER_MODELS, Constraints, EnvironmentName, Solvent, check_environment
 from ai2bmd.errors import InputError
 from ai2bmd.integrators import BAROSTAT_EVERY, EngineSettings, Ensemble
 from ai2bmd.sampling.settings import Sampling, known_keys
@@ -32,6 +32,7 @@ from ai2bmd.solvation import BoxShape
 
 _IMPLICIT = {"ensemble": "nvt", "constraints": "none", "hydrogen_mass": None, "timestep": "1 fs"}
 _EXPLICIT = {"ensemble": "npt", "constraints": "h-bonds", "hydrogen_mass": None, "timestep": "2 fs"}
+_AMOEBA = {"constraints": "none", "timestep": "1 fs"}
 _PROTEIN_FRAMES_PER_SOLVENT_FRAME = 100
 
 
@@ -40,7 +41,10 @@ class RunSettings(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=())
 
-    solvent: Solvent = "gbn2"
+    environment: EnvironmentName = "amber19"
+    """The force field of the whole system, which the model corrects."""
+    solvent: Solvent
+    """By default gbn2; gas with amoeba2018, whose water has to be asked for, for its cost."""
     padding_A: Angstrom = pydantic.Field(default=10.0, alias="padding", ge=2, le=200)
     """Water around the sphere that holds the protein; like box, salt and crystal_waters for explicit water only."""
     box: BoxShape = "dodecahedron"
@@ -55,11 +59,12 @@ class RunSettings(pydantic.BaseModel):
     time_ps: Picoseconds = pydantic.Field(default=1.0, alias="time", gt=0)
     """Length of production, equilibration not counted."""
     timestep_fs: Femtoseconds = pydantic.Field(alias="timestep", gt=0, le=20)
-    """By default 2 fs in explicit water, else 1 fs."""
+    """By default 2 fs in explicit water, else 1 fs; always 1 fs with amoeba2018."""
     substeps: int = pydantic.Field(default=1, ge=1, le=16)
     """Steps of the force field within one time step; the correction is evaluated once."""
     constraints: Constraints
-    """Of the protein; by default bonds to hydrogen in explicit water, else none. Water is always rigid."""
+    """Of the protein; by default bonds to hydrogen in explicit water, else none, and always none with amoeba2018. Water
+    is rigid, AMOEBA's flexible."""
     hydrogen_mass_u: Dalton | None = pydantic.Field(alias="hydrogen_mass", gt=1, le=5)
     """Of the protein's hydrogens, taken from the atoms they are bound to; None is their own."""
     temperature_K: Kelvin = pydantic.Field(default=300.0, alias="temperature", gt=0, le=10_000)
@@ -108,8 +113,10 @@ class RunSettings(pydantic.BaseModel):
         """What a solvent suggests is in force where nothing else is said."""
         if not isinstance(values, dict):
             return values
-        solvent = values.get("solvent", "gbn2")
-        suggested = dict(_EXPLICIT if solvent in WATER_MODELS else _IMPLICIT)
+        amoeba = values.get("environment") == "amoeba2018"
+        solvent = values.get("solvent", "gas" if amoeba else "gbn2")
+        suggested = dict(_EXPLICIT if solvent in WATER_MODELS else _IMPLICIT) | (_AMOEBA if amoeba else {})
+        suggested["solvent"] = solvent
         suggested["save_solvent_every"] = _solvent_stride(values) if solvent in WATER_MODELS else 0
         suggested["equilibration"] = default_stages(solvent, temperature=values.get("temperature", "300 K"))
         aliases = {name: field.alias or name for name, field in cls.model_fields.items()}
@@ -122,6 +129,7 @@ class RunSettings(pydantic.BaseModel):
 
     @pydantic.model_validator(mode="after")
     def _fits_together(self) -> "RunSettings":
+        check_environment(self.environment, self.solvent, constraints=self.constraints)
         if self.last_step < 1:
             raise ValueError(f"time: {self.time_ps:g} ps is less than one timestep of {self.timestep_fs:g} fs")
         if self.cluster and self.replicas == 1:

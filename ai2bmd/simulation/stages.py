@@ -66,6 +66,26 @@ def default_stages(solvent: Solvent, *, temperature: Any) -> list[dict[str, Any]
             {"name": "heat", "time": "0.2 ps", "friction": "20 1/ps"},
         ]
     held, off = "10 kcal/mol/A2", 0
+    if solvent == "amoeba":  # a step takes a second without a GPU: enough to start from, not to come to rest
+        return [
+            {"name": "minimise", "minimise": 100, "restraint": held, "correction": off},
+            {
+                "name": "heat",
+                "time": "0.5 ps",
+                "temperature": ["50 K", temperature],
+                "friction": "10 1/ps",
+                "restraint": held,
+                "correction": off,
+            },
+            {
+                "name": "release",
+                "time": "1 ps",
+                "ensemble": "npt",
+                "restraint": [held, "0 kcal/mol/A2"],
+                "correction": off,
+            },
+            {"name": "switch on", "time": "0.5 ps", "ensemble": "npt", "friction": "5 1/ps", "correction": [0, 1]},
+        ]
     return [
         {"name": "minimise", "minimise": 500, "restraint": held, "correction": off},
         {"name": "heat", "time": "5 ps", "temperature": ["50 K", temperature], "restraint": held, "correction": off},

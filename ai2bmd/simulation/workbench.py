@@ -166,6 +166,7 @@ def open_workbench(directory: RunDirectory, settings: RunSettings) -> Workbench:
         coupling=settings.coupling,
         model=settings.model,
         device=device,
+        environment=settings.environment,
         constraints=settings.constraints,
         hydrogen_mass_u=settings.hydrogen_mass_u,
         memory_bytes=settings.memory_bytes,

@@ -1,11 +1,15 @@
-"""A small untrained model."""
+"""A small untrained model, and molecules of the training data."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from openmm import app
 
 from ai2bmd.environment import FORCE_FIELD
+from ai2bmd.protein import protein_topology
+from fragmentation.plan import FragmentPlan, plan_fragments
 from potentials.model_file import ModelCard, save_model
 from potentials.visnet import ViSNet, ViSNetConfig
 
@@ -19,3 +23,24 @@ def random_model(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("model") / "random.safetensors"
     save_model(path, model, ModelCard(kind="correction", level_of_theory="none", force_field=FORCE_FIELD, config={}))
     return path
+
+
+@pytest.fixture(scope="session")
+def plan_of_molecule() -> Callable[..., FragmentPlan]:
+    """From a group of units-so3lr.h5: plan of the molecule, whole, one unit, in the order of the file's atoms."""
+    return _plan_of_molecule
+
+
+def _plan_of_molecule(group) -> FragmentPlan:
+    topology = app.Topology()
+    chain, residues, atoms = topology.addChain("A"), {}, []
+    names = (group[key].asstr()[:] for key in ("atom_names", "residue_names"))
+    for name, residue_name, number, element in zip(
+        *names, group["residue_index"][:].tolist(), group["atomic_numbers"][:].tolist(), strict=True
+    ):
+        if number not in residues:
+            residues[number] = topology.addResidue(residue_name, chain)
+        atoms.append(topology.addAtom(name, app.Element.getByAtomicNumber(element), residues[number]))
+    for one, two in group["bonds"][:].tolist():
+        topology.addBond(atoms[one], atoms[two])
+    return plan_fragments(protein_topology(topology)[0])

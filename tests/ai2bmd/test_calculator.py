@@ -38,6 +38,21 @@ def test_float64_forces_are_the_gradient(examples, random_model):
     assert (energies[0] - energies[1]) / 2e-4 == pytest.approx(expected, rel=1e-6)
 
 
+def test_whole_in_the_gas_phase_does_not_depend_on_the_environment(examples, random_model):
+    """All that AMOEBA says of the protein is subtracted again; what is left is amber19 and the model."""
+    results = {}
+    for environment in ("amber19", "amoeba2018"):
+        calculator = AI2BMDCalculator(
+            examples / "chignolin.pdb", model=random_model, device="cpu", dtype="float64", environment=environment
+        )
+        calculator.prepared_atoms.get_potential_energy()
+        results[environment] = calculator.results
+    amber, amoeba = results["amber19"], results["amoeba2018"]
+    assert abs(amber["energy_environment"] - amoeba["energy_environment"]) > 1.0
+    assert amoeba["energy"] == pytest.approx(amber["energy"], abs=1e-9)
+    np.testing.assert_allclose(amoeba["forces"], amber["forces"], atol=1e-9)
+
+
 def test_computes_once_per_geometry(calculator):
     atoms = calculator.prepared_atoms
     calls = []
@@ -82,6 +97,7 @@ def test_other_atoms_are_refused(calculator):
         ({"dtype": "float16"}, "dtype: expected float32 or float64, got 'float16'"),
         ({"coupling": "off"}, "coupling: expected units or whole, got 'off'"),
         ({"solvent": "tip3p"}, "solvent: expected gas or gbn2, got 'tip3p'"),
+        ({"environment": "amoeba2018", "solvent": "gbn2"}, "solvent: environment amoeba2018 has no gbn2"),
         ({"device": "tpu"}, "device: expected auto, cpu or cuda, got 'tpu'"),
     ],
 )

@@ -86,28 +86,12 @@ def test_no_template(examples):
         fragment_charges(plan)
 
 
-def _plan_of_group(group):
-    """Plan of a molecule of the training data: whole, one unit, in the order of the file's atoms."""
-    topology = app.Topology()
-    chain, residues, atoms = topology.addChain("A"), {}, []
-    names = (group[key].asstr()[:] for key in ("atom_names", "residue_names"))
-    for name, residue_name, number, element in zip(
-        *names, group["residue_index"][:].tolist(), group["atomic_numbers"][:].tolist(), strict=True
-    ):
-        if number not in residues:
-            residues[number] = topology.addResidue(residue_name, chain)
-        atoms.append(topology.addAtom(name, app.Element.getByAtomicNumber(element), residues[number]))
-    for one, two in group["bonds"][:].tolist():
-        topology.addBond(atoms[one], atoms[two])
-    return plan_fragments(protein_topology(topology)[0])
-
-
-def test_every_unit_of_the_training_data(shared):
+def test_every_unit_of_the_training_data(shared, plan_of_molecule):
     h5py = pytest.importorskip("h5py")
     with h5py.File(shared / "data" / "units-so3lr.h5") as file:
         assert len(file) == 71
         for name, group in file.items():
-            plan = _plan_of_group(group)
+            plan = plan_of_molecule(group)
             assert plan.types == (name,)
             np.testing.assert_array_equal(plan.atomic_numbers, group["atomic_numbers"])
             assert {frozenset(bond) for bond in plan.bonds.tolist()} == {

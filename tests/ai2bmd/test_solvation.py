@@ -8,7 +8,7 @@ import openmm
 import pytest
 from openmm import unit
 
-from ai2bmd.environment import WATER_MODELS, build_environment, partial_charges
+from ai2bmd.environment import SOLVENTS, WATER_MODELS, build_environment, partial_charges
 from ai2bmd.errors import InputError
 from ai2bmd.forecast import solvent_molecules
 from ai2bmd.simulation.settings import make_settings
@@ -20,7 +20,7 @@ def counts(topology):
     return Counter(residue.name for residue in topology.residues())
 
 
-@pytest.mark.parametrize("water", WATER_MODELS)
+@pytest.mark.parametrize("water", sorted(set(WATER_MODELS) & set(SOLVENTS["amber19"])))
 def test_water_models(water, chignolin):
     topology, positions = chignolin
     solvated = solvate(topology, positions, Solvation(water, padding_A=4.0, salt_M=0.3))

@@ -52,6 +52,31 @@ def test_values_that_cannot_be_are_refused(key, value, reason):
         make_settings({key: value}, where="run.yaml")
 
 
+def test_what_amoeba_suggests_and_refuses():
+    gas = make_settings({"environment": "amoeba2018"}, where="test")
+    assert (gas.solvent, gas.ensemble, gas.timestep_fs, gas.constraints) == ("gas", "nvt", 1.0, "none")
+    water = make_settings({"environment": "amoeba2018", "solvent": "amoeba"}, where="test")
+    assert (water.ensemble, water.timestep_fs, water.constraints) == ("npt", 1.0, "none")
+    assert water.explicit
+    assert water.save_solvent_every > 0
+    assert sum(stage.time_ps or 0.0 for stage in water.equilibration) == 2.0
+    assert make_settings(water.as_text(), where="again") == water
+    for values, reason in (
+        (
+            {"environment": "amoeba2018", "solvent": "gbn2"},
+            "environment amoeba2018 has no gbn2; take --solvent gas or amoeb",
+        ),
+        ({"solvent": "amoeba"}, "environment amber19 has no amoeba; .* or --environment amoeba2018"),
+        (
+            {"environment": "amoeba2018", "constraints": "h-bonds"},
+            "constraints: expected none with environment amoeba2018",
+        ),
+        ({"environment": "amoeba"}, "environment: .*'amber19' or 'amoeba2018'"),
+    ):
+        with pytest.raises(InputError, match=f"run.yaml: .*{reason}"):
+            make_settings(values, where="run.yaml")
+
+
 def test_the_echo_is_complete_and_reads_back(tmp_path: Path):
     settings = make_settings({"time": "0.3ps", "timestep": "0.5fs", "save_forces": True, "seed": 4}, where="test")
     write_settings(settings, tmp_path / "settings.yaml", comment="test")
