@@ -27,7 +27,7 @@ from ai2bmd.integrators import (
 from ai2bmd.sampling.sampler import EngineSimulation, Sampler
 
 _BOLTZMANN_EV_K = 8.617333262e-5  # CODATA 2018
-_G_CM3_PER_U_A3 = 1.66053906660  # CODATA 2018
+G_CM3_PER_U_A3 = 1.66053906660  # CODATA 2018
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ class Engine:
         self.topology, self.settings, self.protein = topology, settings, protein
         self.periodic = system.usesPeriodicBoundaryConditions()
         self._platform = openmm_platform(device, threads=torch.get_num_threads())
-        self._mass_u = float(masses(system).sum())
+        self.mass_u = float(masses(system).sum())
         if frozen is not None and len(frozen):
             freeze(system, frozen, topology)
         self.degrees_of_freedom = degrees_of_freedom(system)
@@ -187,7 +187,7 @@ class Engine:
             temperature_K=2.0 * kinetic / (self.degrees_of_freedom * _BOLTZMANN_EV_K),
             box_A=box_A,
             volume_A3=volume_A3,
-            density_g_cm3=None if volume_A3 is None else self._mass_u / volume_A3 * _G_CM3_PER_U_A3,
+            density_g_cm3=None if volume_A3 is None else self.mass_u / volume_A3 * G_CM3_PER_U_A3,
             wall_eV=self.coupled.wall_eV if self.coupled is not None else 0.0,
             energy_bias=bias,
         )

@@ -21,7 +21,7 @@ from MDAnalysis.lib.distances import capped_distance
 from MDAnalysis.lib.mdamath import triclinic_box
 from openmm import Vec3, app, unit
 
-from ai2bmd.engine import Engine
+from ai2bmd.engine import G_CM3_PER_U_A3, Engine
 from ai2bmd.environment import WaterModel, build_environment, force_field
 from ai2bmd.integrators import EngineSettings
 from ai2bmd.minimisation import minimise
@@ -35,7 +35,6 @@ SAMPLE_STEPS = 50
 BLOCKS = 10
 FROM_PROTEIN_A, FROM_IONS_A = 6.0, 5.0
 POINTS = 20_000
-G_CM3_PER_U_A3 = 1.66053906660
 WATER_U = 18.0153
 
 

@@ -72,7 +72,7 @@ def temperature_error(target_K: float, *, degrees_of_freedom: int, length_ps: fl
 def energy_facts(run: Run, energies: Energies) -> tuple[Fact, ...]:
     """Mean temperature; and drift at constant energy, for what a thermostat gives and takes is no drift."""
     mean = f"{energies.mean_temperature_K:.0f} K"
-    if run.settings.ensemble == "nvt":
+    if run.settings.ensemble != "nve":
         return (Fact("Mean temperature", mean, f"set: {run.settings.temperature_K:.0f} K"),)
     drift = energies.drift_meV_per_atom_ps
     if drift is None:
@@ -92,7 +92,7 @@ def energy_sections(run: Run, energies: Energies) -> tuple[Section, ...]:
         energy.figure.legend(loc="outside upper center", ncols=3)
     with plot("Temperature against time", x=time_label(time_ps), y="temperature (K)") as temperature:
         draw_course(temperature.axes, time_ps, energies.temperature_K, color=GREEN, label="of the atoms")
-        if run.settings.ensemble == "nvt":
+        if run.settings.ensemble != "nve":
             target = run.settings.temperature_K
             temperature.axes.axhline(target, color=GREY, linestyle="--", linewidth=1.2, label="thermostat")
         temperature.figure.legend(loc="outside upper center", ncols=2)

@@ -6,14 +6,19 @@ from itertools import groupby, pairwise
 import numpy as np
 from jaxtyping import Float64
 
+from ai2bmd.analysis.density import natural_fluctuation
 from ai2bmd.analysis.figures import BLUE, GREEN, GREY, ORANGE, plot, time_label
 from ai2bmd.analysis.load import Run
 from ai2bmd.analysis.sections import Section, table
+from ai2bmd.engine import G_CM3_PER_U_A3
 from ai2bmd.simulation.equilibration import Sample, read_samples
 
 _TEMPERATURE_K = 15.0
 _DENSITY = 0.005
 """Relative; the density of water at 300 K changes so much in 20 K."""
+_FLUCTUATIONS = 2.0
+"""Short stages are within the time in which a volume forgets: by chance their parts differ so many times the natural
+standard deviation."""
 _RMSD_A = 0.3
 _LARGEST_RMSD_A = 3.0
 
@@ -32,20 +37,25 @@ class StageSummary:
     reason: str
 
 
-def summarise(samples: list[Sample]) -> tuple[StageSummary, ...]:
-    """A summary of each stage, in order."""
+def summarise(samples: list[Sample], *, mass_u: float | None = None) -> tuple[StageSummary, ...]:
+    """A summary of each stage, in order.
+
+    Args:
+        samples: rows of equilibration.csv.
+        mass_u: of the system, which tells how much the density of a small box fluctuates.
+    """
     stages, start_ps = [], 0.0
     for _, group in groupby(samples, key=lambda sample: sample.stage):
         rows = list(group)
-        stages.append(_summary(rows, length_ps=rows[-1].time_ps - start_ps))
+        stages.append(_summary(rows, length_ps=rows[-1].time_ps - start_ps, mass_u=mass_u))
         start_ps = rows[-1].time_ps
     return tuple(stages)
 
 
-def _summary(rows: list[Sample], *, length_ps: float) -> StageSummary:
+def _summary(rows: list[Sample], *, length_ps: float, mass_u: float | None) -> StageSummary:
     half = rows[len(rows) // 2 :]
     density = [row.density_g_cm3 for row in half if row.density_g_cm3 is not None]
-    converged, reason = (True, "minimised") if length_ps == 0.0 else _verdict(rows)
+    converged, reason = (True, "minimised") if length_ps == 0.0 else _verdict(rows, mass_u=mass_u)
     return StageSummary(
         name=rows[0].stage,
         length_ps=length_ps,
@@ -58,21 +68,30 @@ def _summary(rows: list[Sample], *, length_ps: float) -> StageSummary:
     )
 
 
-def _verdict(rows: list[Sample]) -> tuple[bool, str]:
+def _verdict(rows: list[Sample], *, mass_u: float | None) -> tuple[bool, str]:
     """Whether temperature, density and shape are the same in the third and the last quarter of a stage."""
     ramped = rows[0].thermostat_K != rows[-1].thermostat_K
     remarks = []
     off = abs(_last(rows, "temperature_K") - rows[-1].thermostat_K)
     if not ramped and off > _TEMPERATURE_K:
         remarks.append(f"temperature {off:.0f} K away from the thermostat")
-    if rows[0].density_g_cm3 is not None and (change := abs(_change(rows, "density_g_cm3"))) > _DENSITY:
+    if rows[0].density_g_cm3 is not None and (change := abs(_change(rows, "density_g_cm3"))) > _allowed(rows, mass_u):
         remarks.append(f"density still changing, by {100 * change:.1f} %")
     shape = _change(rows, "rmsd_A") * _last(rows, "rmsd_A")
     if abs(shape) > _RMSD_A:
         remarks.append(f"RMSD still changing, by {shape:.1f} \N{ANGSTROM SIGN}")
     if _last(rows, "rmsd_A") > _LARGEST_RMSD_A:
         remarks.append(f"RMSD above {_LARGEST_RMSD_A:g} \N{ANGSTROM SIGN}")
-    return not remarks, ", ".join(remarks) or "at rest"
+    return not remarks, ", ".join(remarks) or ("follows the ramp" if ramped else "at rest")
+
+
+def _allowed(rows: list[Sample], mass_u: float | None) -> float:
+    """Relative change of the density that means nothing."""
+    density = rows[-1].density_g_cm3
+    if mass_u is None or not density:
+        return _DENSITY
+    volume_A3 = mass_u / density * G_CM3_PER_U_A3
+    return max(_DENSITY, _FLUCTUATIONS * natural_fluctuation(volume_A3, temperature_K=rows[-1].thermostat_K))
 
 
 def _quarter(rows: list[Sample], name: str, number: int) -> float:
@@ -96,7 +115,8 @@ def equilibration_sections(run: Run) -> tuple[Section, ...]:
     path = run.directory.equilibration_table
     if not path.is_file() or not (samples := read_samples(path)):
         return ()
-    stages = summarise(samples)
+    mass_u = run.trajectory.parameters.get("system_mass_u")
+    stages = summarise(samples, mass_u=None if mass_u is None else float(mass_u))
     rows = [
         (
             stage.name,

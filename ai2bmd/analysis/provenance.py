@@ -20,7 +20,7 @@ _UNITS = {
 
 def provenance_sections(run: Run) -> tuple[Section, ...]:
     """Settings, model card and preparation."""
-    settings = [(key.replace("_", " "), _text(value)) for key, value in run.settings.as_text().items()]
+    settings = [(key.replace("_", " "), _setting(value)) for key, value in run.settings.as_text().items()]
     noted = run.trajectory.parameters
     versions = [(name, _text(noted[key])) for name, key in _NOTED.items() if key in noted]
     sections = [Section("Settings", table(settings + versions)), Section("Model", _model(run))]
@@ -28,6 +28,15 @@ def provenance_sections(run: Run) -> tuple[Section, ...]:
         rows = [(change.kind, change.where, change.detail) for change in run.changes]
         sections.append(Section("Preparation", table(rows, header=("change", "where", "what was done")), wide=True))
     return tuple(sections)
+
+
+def _setting(value: Any) -> str:
+    """Stages and the like a line each."""
+    if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
+        return "\n".join(", ".join(f"{key} {_setting(part)}" for key, part in entry.items()) for entry in value)
+    if isinstance(value, list):
+        return " to ".join(map(_text, value)) if len(value) == 2 else ", ".join(map(_text, value))
+    return _text(value)
 
 
 _NOTED = {

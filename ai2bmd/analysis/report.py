@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ai2bmd import __version__
+from ai2bmd.analysis.density import density_sections
 from ai2bmd.analysis.energies import Energies, analyse_energies, energy_facts, energy_sections
 from ai2bmd.analysis.equilibration import equilibration_sections
 from ai2bmd.analysis.geometry import Geometry, analyse_geometry, geometry_facts, geometry_sections
@@ -102,6 +103,7 @@ def _sections(run: Run, energies: Energies, geometry: Geometry, movie: Movie) ->
         movie_section(run, movie),
         *backbone,
         *energy_sections(run, energies),
+        *density_sections(run),
         *geometry_sections(run, geometry),
         *sampling_sections(run),
         *equilibration_sections(run),

@@ -205,7 +205,11 @@ def _go(workbench: Workbench, directory: RunDirectory, interruption: EndRequest,
         velocities=settings.save_velocities,
         forces=settings.save_forces,
         parameters=_parameters(workbench.identity, settings)
-        | {"system_atoms": workbench.topology.getNumAtoms(), "degrees_of_freedom": engine.degrees_of_freedom},
+        | {
+            "system_atoms": workbench.topology.getNumAtoms(),
+            "system_mass_u": engine.mass_u,
+            "degrees_of_freedom": engine.degrees_of_freedom,
+        },
     )
     directory.trajectory_alias.symlink_to(directory.trajectory.name)
     with trajectory, RunLog(directory.log) as log, open_sampling_files(directory, engine.sampler) as sampled:

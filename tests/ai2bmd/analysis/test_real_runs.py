@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ai2bmd.analysis.density import densities_g_cm3
 from ai2bmd.analysis.load import load_run
 from ai2bmd.analysis.ramachandran import analyse_backbone
 from ai2bmd.analysis.report import write_report
@@ -54,6 +55,24 @@ def test_a_run_at_constant_energy_tells_its_drift(report):
     assert "Energy drift" in page
     assert "The total energy" in page
     assert "thermostat" not in page
+
+
+def test_a_run_at_constant_pressure_shows_its_density(report):
+    """The thermostat and the barostat take and give energy: a drift means nothing, and the energy is not constant."""
+    run, page = report(solvent="tip3p", padding="6A", time="100fs", checkpoint_every=25, save_solvent_every=0)
+    assert "Energy drift" not in page
+    assert "constant energy" not in page
+    assert "<h2>Density</h2>" in page
+    logged = [float(line.split(",")[9]) for line in (run / "log.csv").read_text().splitlines()[1:]]
+    assert densities_g_cm3(load_run(run)) == pytest.approx(logged, abs=1e-5)
+    assert "Density" not in report_of_constant_volume(run)
+
+
+def report_of_constant_volume(run: Path) -> str:
+    """The page as it would be without a barostat."""
+    settings = (run / "settings.yaml").read_text()
+    (run / "settings.yaml").write_text(settings.replace("ensemble: npt", "ensemble: nvt", 1))
+    return write_report(run).read_text()
 
 
 def test_backbone_angles_of_a_helix(report):
