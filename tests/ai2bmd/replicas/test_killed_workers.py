@@ -19,7 +19,7 @@ LAST_STEP = 400
 
 def kill_a_worker(run: Path, *, at_step: int) -> None:
     """As soon as a copy has come so far."""
-    deadline = time.monotonic() + 60.0
+    deadline = time.monotonic() + 300.0  # on a busy machine processes take long to start
     while time.monotonic() < deadline:
         if any(standing(run / f"replica-{number}").step >= at_step for number in (1, 2, 3)):
             children = psutil.Process().children(recursive=True)
