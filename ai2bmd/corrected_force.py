@@ -33,6 +33,10 @@ class CorrectionForce:
         self.wall_eV = 0.0
         """Of the last evaluation: see `CorrectionResult.wall_energy`."""
 
+    def remember(self, evaluations: int) -> None:
+        """Keep at least this many evaluations; an engine that goes from replica to replica comes back to each."""
+        self._known = deque(self._known, maxlen=max(_KEPT, evaluations))
+
     def __call__(self, state: openmm.State) -> tuple[float, np.ndarray]:
         """Energy (kJ/mol) and forces (kJ/mol/nm), times lambda; at lambda = 0 the model is not asked."""
         scale = state.getParameters()[self._parameter]

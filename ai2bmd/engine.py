@@ -124,6 +124,8 @@ class Engine:
         if sampler is not None:
             self._simulation = EngineSimulation(self.context, self._advance)
             sampler.attach(self._simulation)
+            if self.coupled is not None:
+                self.coupled.remember(sampler.replicas + 1)
 
     @property
     def exact(self) -> bool:
@@ -138,6 +140,9 @@ class Engine:
     def draw_velocities(self, settings: EngineSettings | None = None) -> None:
         """Velocities at random for the temperature of the settings, by default the engine's own."""
         chosen = settings or self.settings
+        if self.sampler is not None:
+            self.sampler.draw_velocities(velocity_seed(chosen), temperature_K=chosen.temperature_K)
+            return
         self.context.setVelocitiesToTemperature(chosen.temperature_K, velocity_seed(chosen))
 
     def step(self, steps: int, *, divided_by: int = 1) -> None:

@@ -4,16 +4,18 @@ import csv
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from ai2bmd.analysis.figures import BLUE, GREEN, ORANGE, draw_course, plot, time_label, time_unit
-from ai2bmd.analysis.free_energy import draw_free_energy, readable
+from ai2bmd.analysis.free_energy import KCAL_LABEL, draw_free_energy, readable
 from ai2bmd.analysis.load import Run
-from ai2bmd.analysis.sections import Section
+from ai2bmd.analysis.sections import Section, paragraph, table
 from ai2bmd.errors import InputError
 from ai2bmd.sampling.free_energy import read_free_energy
-from ai2bmd.sampling.settings import Metadynamics
+from ai2bmd.sampling.settings import Metadynamics, ReplicaExchange, SimulatedTempering
+from ai2bmd.sampling.temperatures import GAS_CONSTANT_KJ
 
+_FEWEST_FRAMES = 20
 Columns = dict[str, Float64[np.ndarray, " rows"]]
 
 
@@ -37,11 +39,15 @@ def sampling_sections(run: Run) -> tuple[Section, ...]:
     settings = run.settings.sampling
     if settings is None:
         return ()
-    return _metadynamics(run, settings)
-
-
-def _metadynamics(run: Run, settings: Metadynamics) -> tuple[Section, ...]:
     columns = read_sampling(run.directory.sampling_table)
+    if isinstance(settings, Metadynamics):
+        return _metadynamics(run, settings, columns)
+    if isinstance(settings, SimulatedTempering):
+        return (_tempering(settings, columns), *_lowest(settings, columns))
+    return (_exchange(run, settings), *_lowest(settings, columns))
+
+
+def _metadynamics(run: Run, settings: Metadynamics, columns: Columns) -> tuple[Section, ...]:
     names = [variable.column for variable in settings.variables]
     gaussians = int(columns["gaussians"][-1])
     courses = Section(
@@ -61,6 +67,86 @@ def _metadynamics(run: Run, settings: Metadynamics) -> tuple[Section, ...]:
     if len(surface.axes) == 3:
         note += " Of three variables the third is summed over."
     return (courses, Section("Free energy", draw_free_energy(surface).html(), note))
+
+
+def _tempering(settings: SimulatedTempering, columns: Columns) -> Section:
+    """The walk through the temperatures, and how often each was visited."""
+    index = columns["temperature_index"].astype(int)
+    visits = np.bincount(index, minlength=len(settings.temperatures_K)) / len(index)
+    rows = [
+        (f"{temperature_K:.1f} K", f"{100 * share:.1f} %", f"{columns[f'weight_{number}'][-1]:.3f}")
+        for number, (temperature_K, share) in enumerate(zip(settings.temperatures_K, visits, strict=True))
+    ]
+    note = (
+        "Share of the frames at each temperature, and its weight at the end. The trajectory holds all temperatures; "
+        "sampling.csv tells that of each frame."
+    )
+    if settings.weights is None:
+        note += " Weights are found while it runs; before they stay as they are the shares mean nothing."
+    body = _walk(columns["time_ps"], [index], settings) + table(rows, header=("temperature", "frames", "weight"))
+    return Section("Simulated tempering", body, note, wide=True)
+
+
+def _exchange(run: Run, settings: ReplicaExchange) -> Section:
+    """The walks of the replicas, and how often neighbours exchanged."""
+    columns, count = read_sampling(run.directory.exchanges), len(settings.temperatures_K)
+    if not len(columns["step"]):
+        return Section("Replica exchange", paragraph("There was no exchange yet."), wide=True)
+    pairs = [f"{lower}_{lower + 1}" for lower in range(count - 1)]
+    attempted, accepted = (
+        np.stack([columns[f"{what}_{pair}"] for pair in pairs]) for what in ("attempted", "accepted")
+    )
+    rows = [
+        (
+            f"{settings.temperatures_K[lower]:.1f} K, {settings.temperatures_K[lower + 1]:.1f} K",
+            f"{int(tried)}",
+            f"{100 * taken / tried:.1f} %" if tried else "\N{EN DASH}",
+        )
+        for lower, (tried, taken) in enumerate(zip(attempted.sum(1), accepted.sum(1), strict=True))
+    ]
+    walks = [columns[f"temperature_of_replica_{replica}"].astype(int) for replica in range(count)]
+    there = sum(bool((walk == 0).any() and (walk == count - 1).any()) for walk in walks)
+    note = (
+        f"{len(columns['step'])} exchanges (exchanges.csv); {there} of {count} replicas have been at the lowest and at "
+        "the highest temperature. Everything else in this report is of the lowest temperature; the trajectories of the "
+        "others lie beside it."
+    )
+    body = _walk(columns["time_ps"], walks, settings) + table(rows, header=("neighbours", "attempts", "accepted"))
+    return Section("Replica exchange", body, note, wide=True)
+
+
+def _walk(
+    time_ps: Float64[np.ndarray, " rows"],
+    walks: list[Int64[np.ndarray, " rows"]],
+    settings: SimulatedTempering | ReplicaExchange,
+) -> str:
+    temperatures_K = np.array(settings.temperatures_K)
+    with plot("Temperatures against time", x=time_label(time_ps), y="temperature (K)", width_in=13.2) as drawing:
+        for walk in walks:
+            drawing.axes.step(time_ps * time_unit(time_ps)[0], temperatures_K[walk], where="post", linewidth=0.9)
+        drawing.axes.set_yticks(temperatures_K[:: -(-len(temperatures_K) // 8)])
+    return drawing.html()
+
+
+def _lowest(settings: SimulatedTempering | ReplicaExchange, columns: Columns) -> tuple[Section, ...]:
+    """Free energy of each variable at the lowest temperature, from how often frames have a value."""
+    chosen = columns["temperature_index"] == 0
+    if not settings.variables or chosen.sum() < _FEWEST_FRAMES:
+        return ()
+    kT = GAS_CONSTANT_KJ / 4.184 * settings.temperatures_K[0]
+    images = []
+    for variable, color in zip(settings.variables, (BLUE, GREEN, ORANGE), strict=False):
+        counts, edges = np.histogram(columns[variable.column][chosen], bins=min(60, int(2 * chosen.sum() ** 0.4)))
+        with np.errstate(divide="ignore"):
+            energy = -kT * np.log(counts / counts.max())
+        label = readable(variable.column)
+        with plot(f"Free energy along {label}", x=label, y=KCAL_LABEL, width_in=4.3) as drawing:
+            middles = (edges[1:] + edges[:-1]) / 2.0
+            drawing.axes.plot(middles[counts > 0], energy[counts > 0], "o-", color=color, markersize=3)
+            drawing.axes.set_ylim(bottom=0.0)
+        images.append(drawing.html())
+    note = f"From the {chosen.sum()} frames at the lowest temperature, without regard to how far they are independent."
+    return (Section("Free energy", f'<div class="row">{"".join(images)}</div>', note, wide=True),)
 
 
 def _courses(columns: Columns, names: list[str]) -> str:

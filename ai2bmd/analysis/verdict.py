@@ -6,6 +6,7 @@ from typing import Literal
 from ai2bmd.analysis.energies import Energies
 from ai2bmd.analysis.geometry import Geometry
 from ai2bmd.analysis.load import Run
+from ai2bmd.sampling.settings import SimulatedTempering
 from ai2bmd.simulation.guard_files import read_events
 
 STABLE_RMSD_A = 2.5
@@ -58,6 +59,8 @@ def _temperature_or_energy(run: Run, energies: Energies) -> tuple[str, bool]:
             return "Too few frames to judge whether the energy is conserved.", True
         fine = abs(drift) < CONSERVED_DRIFT_MEV
         return f"The total energy {'is conserved' if fine else 'drifts'} ({drift:+.2g} meV per atom and ps).", fine
+    if isinstance(run.settings.sampling, SimulatedTempering):
+        return "The temperature is that of simulated tempering.", True
     target, mean = run.settings.temperature_K, energies.mean_temperature_K
     fine = abs(mean - target) <= max(0.03 * target, 3.0 * energies.temperature_error_K)
     verb = "keeps to" if fine else "is away from"

@@ -9,7 +9,7 @@ import numpy as np
 import openmm
 
 if TYPE_CHECKING:
-    from ai2bmd.engine import EngineState
+    from ai2bmd.engine import Engine, EngineState
 
 BIAS_GROUP = 31
 """Force group of metadynamics; OpenMM takes the highest one that is free."""
@@ -51,6 +51,8 @@ class Sampler(ABC):
 
     groups: frozenset[int] = frozenset()
     """Force groups that are not of the system itself: bias and walls."""
+    replicas: int = 1
+    """Sets of positions that the context goes through."""
     columns: tuple[str, ...]
     """Of its rows in sampling.csv, after step and time."""
 
@@ -74,6 +76,17 @@ class Sampler(ABC):
         Raises:
             InputError: it cannot start there.
         """
+
+    def draw_velocities(self, seed: int, *, temperature_K: float) -> None:
+        """Velocities at random, for the temperature of the run or that which it is at."""
+        self.context.setVelocitiesToTemperature(temperature_K, seed)
+
+    def look(self, engine: "Engine", check: "Callable[[EngineState], str | None]") -> str | None:
+        """What is wrong with the states that the engine itself does not show; at first sight of one it stays there."""
+        return None
+
+    before_A: np.ndarray | None = None
+    """Of what `look` found wrong: positions when it was last right."""
 
     @abstractmethod
     def step(self, steps: int) -> None:

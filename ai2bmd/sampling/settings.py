@@ -1,12 +1,12 @@
 """Enhanced sampling as it stands in the settings file under `sampling:`."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pydantic
 
-from ai2bmd.simulation.quantities import KilocaloriesPerMole, parse_quantity
+from ai2bmd.simulation.quantities import Kelvin, KilocaloriesPerMole, parse_quantity
 
 
 @dataclass(frozen=True)
@@ -194,12 +194,114 @@ class Metadynamics(_Method):
         return self
 
 
-Sampling = Metadynamics
+class Ladder(pydantic.BaseModel):
+    """Temperatures in constant ratio."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    lowest: Kelvin = pydantic.Field(gt=0)
+    highest: Kelvin = pydantic.Field(gt=0, le=10_000)
+    number: int = pydantic.Field(ge=2, le=256)
+
+    def list_K(self) -> list[float]:
+        """The temperatures."""
+        return [float(value) for value in np.geomspace(self.lowest, self.highest, self.number)]
+
+
+def _rungs(value: Any) -> Any:
+    """The temperatures of a ladder, in full; what is a list already stays."""
+    return Ladder.model_validate(value).list_K() if isinstance(value, dict) else value
+
+
+_Temperatures = Annotated[
+    tuple[Annotated[Kelvin, pydantic.Field(gt=0, le=10_000)], ...],
+    pydantic.BeforeValidator(_rungs),
+    pydantic.Field(min_length=2, max_length=256),
+]
+
+
+class _Tempered(_Method):
+    """What the methods have that go through temperatures."""
+
+    temperatures_K: _Temperatures = pydantic.Field(alias="temperatures")
+    """In ascending order; or lowest, highest and number, for a constant ratio."""
+
+    @pydantic.model_validator(mode="after")
+    def _ascending(self) -> "_Tempered":
+        if list(self.temperatures_K) != sorted(set(self.temperatures_K)):
+            raise ValueError("temperatures: expected them in ascending order, each once")
+        return self
+
+    def check_ensemble(self, ensemble: str, *, temperature_K: float) -> None:
+        """See `_Method`."""
+        super().check_ensemble(ensemble, temperature_K=temperature_K)
+        if ensemble == "npt":
+            raise ValueError(
+                "sampling: temperatures are exchanged at constant volume; take ensemble nvt (the stages of "
+                "equilibration may be npt)"
+            )
+        if not np.isclose(self.temperatures_K[0], temperature_K):
+            raise ValueError(
+                f"sampling: the lowest of the temperatures must be the run's, {temperature_K:g} K, got "
+                f"{self.temperatures_K[0]:g} K"
+            )
+
+
+class SimulatedTempering(_Tempered):
+    """One system that goes through temperatures (Marinari and Parisi, Europhys. Lett. 19, 451, 1992)."""
+
+    method: Literal["simulated-tempering"]
+    every: int = pydantic.Field(default=25, ge=1)
+    """Steps between changes of temperature."""
+    weights: tuple[float, ...] | None = None
+    """Of the temperatures; None finds them while it runs (Wang and Landau, Phys. Rev. Lett. 86, 2050, 2001)."""
+
+    @pydantic.model_validator(mode="after")
+    def _one_weight_each(self) -> "SimulatedTempering":
+        if self.weights is not None and len(self.weights) != len(self.temperatures_K):
+            raise ValueError(
+                f"weights: expected one for each of the {len(self.temperatures_K)} temperatures, got "
+                f"{len(self.weights)}"
+            )
+        return self
+
+
+class ReplicaExchange(_Tempered):
+    """A replica at each temperature (Sugita and Okamoto, Chem. Phys. Lett. 314, 141, 1999)."""
+
+    method: Literal["replica-exchange"]
+    every: int = pydantic.Field(default=100, ge=1)
+    """Steps between exchanges."""
+
+
+_METHODS = {
+    "metadynamics": Metadynamics,
+    "simulated-tempering": SimulatedTempering,
+    "replica-exchange": ReplicaExchange,
+}
+Sampling = Metadynamics | SimulatedTempering | ReplicaExchange
 """Any method."""
+
+
+def read_sampling(value: Any) -> Any:
+    """Tell the method of a section of a settings file, and check the section as its.
+
+    Raises:
+        ValueError: there is none, or an unknown one.
+    """
+    if not isinstance(value, dict):
+        return value
+    method = value.get("method")
+    if method not in _METHODS:
+        raise ValueError(f"method: expected one of {', '.join(_METHODS)}, got {method!r}")
+    return value
 
 
 def known_keys(place: tuple[int | str, ...]) -> list[str]:
     """Keys that a settings file may have at a place below `sampling`; for hints."""
     if "variables" in place:
         return [*KINDS, "name", "range", "width", "periodic", "reference"]
-    return [field.alias or name for name, field in Metadynamics.model_fields.items()]
+    if "temperatures" in place:
+        return list(Ladder.model_fields)
+    method = next((part for part in place if part in _METHODS), "metadynamics")
+    return [field.alias or name for name, field in _METHODS[str(method)].model_fields.items()]

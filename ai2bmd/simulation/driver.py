@@ -54,35 +54,44 @@ class Session:
         return self.workbench.settings
 
     def problem(self, state: EngineState) -> str | None:
-        """What the guard says."""
-        return self.workbench.guard.problem(state)
+        """What the guard says; of all replicas where there are several."""
+        check, sampler = self.workbench.guard.problem, self.engine.sampler
+        problem = check(state)
+        if sampler is not None and problem is None:
+            problem = sampler.look(self.engine, check)
+            if problem is None and self.sampled is not None:
+                self.sampled.collect()
+        return problem
 
     def save_frame(self, state: EngineState, *, ns_per_day: float) -> None:
         """Add a frame to trajectory and log; one of the solvent too, if it is due."""
-        protein, solvent = self.workbench.corrected.protein, self.workbench.solvent
         positions_A = self.workbench.imaging(state.positions_A, state.box_A)
-        self.trajectory.append(
-            Frame(
-                step=state.step,
-                time_ps=state.time_ps,
-                positions_A=positions_A[protein],
-                velocities_A_per_ps=state.velocities_A_per_ps[protein],
-                forces_eV_per_A=state.forces_eV_per_A[protein],
-                energy_environment=state.energy_environment,
-                energy_correction=state.energy_correction,
-                kinetic_energy=state.kinetic_energy,
-                temperature=state.temperature_K,
-                box_A=state.box_A,
-            )
-        )
-        every = self.settings.save_solvent_every
+        self.trajectory.append(self._frame(state, positions_A))
+        every, solvent = self.settings.save_solvent_every, self.workbench.solvent
         if every and state.step % every == 0 and state.box_A is not None:
             self.trajectory.append_solvent(
                 SolventFrame(state.step, state.time_ps, positions_A[solvent], box_A=state.box_A)
             )
         self.log.append(state, ns_per_day=ns_per_day)
         if self.sampled is not None:
-            self.sampled.append(state)
+            self.sampled.append(
+                state, lambda other: self._frame(other, self.workbench.imaging(other.positions_A, other.box_A))
+            )
+
+    def _frame(self, state: EngineState, imaged_A: Float[np.ndarray, "atoms 3"]) -> Frame:
+        protein = self.workbench.corrected.protein
+        return Frame(
+            step=state.step,
+            time_ps=state.time_ps,
+            positions_A=imaged_A[protein],
+            velocities_A_per_ps=state.velocities_A_per_ps[protein],
+            forces_eV_per_A=state.forces_eV_per_A[protein],
+            energy_environment=state.energy_environment,
+            energy_correction=state.energy_correction,
+            kinetic_energy=state.kinetic_energy,
+            temperature=state.temperature_K,
+            box_A=state.box_A,
+        )
 
     def drop_after(self, anchor: Checkpoint) -> None:
         """Forget frames and rows after an anchor."""
@@ -242,9 +251,17 @@ class _Loop:
             except ENGINE_ERRORS as error:
                 found = f"the forces cannot be computed ({error})"
             if found:
-                return _Broken(now, found, good, engine.positions_A())
+                return _Broken(now, found, self._seen_before(good), engine.positions_A())
             good = _Good(now, engine.save_checkpoint(), state.positions_A)
         return _Broken(step, problem, good, offending)
+
+    def _seen_before(self, good: "_Good") -> "_Good":
+        """The last good state, with the positions of the replica that is broken now."""
+        sampler = self._session.engine.sampler
+        if sampler is None or sampler.before_A is None:
+            return good
+        before_A, sampler.before_A = sampler.before_A, None
+        return replace(good, positions_A=before_A)
 
     def _division(self, step: int) -> int:
         return _CAREFUL_DIVISION if self._anchor and step < self._anchor.careful_until else 1

@@ -28,7 +28,7 @@ from ai2bmd.simulation.equilibration import equilibrate
 from ai2bmd.simulation.interruption import EndRequest, Interruption
 from ai2bmd.simulation.log import RunLog
 from ai2bmd.simulation.run_directory import RunDirectory, create_run_directory, existing_run_directory
-from ai2bmd.simulation.sampling_files import copy_references, open_sampling_files
+from ai2bmd.simulation.sampling_files import copy_references, open_sampling_files, remove_sampling_files
 from ai2bmd.simulation.settings import RunSettings, make_settings, read_settings, write_settings
 from ai2bmd.simulation.workbench import Workbench, open_workbench
 from ai2bmd.solvation import Solvation, solvate
@@ -197,22 +197,28 @@ def _go(workbench: Workbench, directory: RunDirectory, interruption: EndRequest,
     say(f"Running {settings.time_ps:g} ps in {directory.path}; Ctrl-C saves and stops.")
     _remove_false_start(directory)
     numbers = atomic_numbers(workbench.topology)
-    trajectory = create_trajectory(
-        directory.trajectory,
-        atomic_numbers=numbers[workbench.corrected.protein],
-        periodic=settings.explicit,
-        solvent=numbers[workbench.solvent] if settings.save_solvent_every else None,
-        velocities=settings.save_velocities,
-        forces=settings.save_forces,
-        parameters=_parameters(workbench.identity, settings)
-        | {
-            "system_atoms": workbench.topology.getNumAtoms(),
-            "system_mass_u": engine.mass_u,
-            "degrees_of_freedom": engine.degrees_of_freedom,
-        },
-    )
+
+    def create(path: Path, temperature_K: float) -> TrajectoryWriter:
+        lowest = path == directory.trajectory
+        return create_trajectory(
+            path,
+            atomic_numbers=numbers[workbench.corrected.protein],
+            periodic=settings.explicit,
+            solvent=numbers[workbench.solvent] if settings.save_solvent_every and lowest else None,
+            velocities=settings.save_velocities,
+            forces=settings.save_forces,
+            parameters=_parameters(workbench.identity, settings)
+            | {
+                "system_atoms": workbench.topology.getNumAtoms(),
+                "system_mass_u": engine.mass_u,
+                "degrees_of_freedom": engine.degrees_of_freedom,
+            }
+            | ({} if lowest else {"thermostat_K": temperature_K}),
+        )
+
+    trajectory = create(directory.trajectory, settings.temperature_K)
     directory.trajectory_alias.symlink_to(directory.trajectory.name)
-    with trajectory, RunLog(directory.log) as log, open_sampling_files(directory, engine.sampler) as sampled:
+    with trajectory, RunLog(directory.log) as log, open_sampling_files(directory, engine.sampler, create) as sampled:
         return advance(Session(engine, workbench, directory, trajectory, log, sampled), interruption)
 
 
@@ -226,12 +232,17 @@ def _continue(
         return Outcome("finished", checkpoint.reached, 0.0)
     engine = workbench.production_engine()
     engine.load_checkpoint(checkpoint.state)
-    trajectory = _open_trajectory(directory.trajectory, settings, step=checkpoint.step, say=say)
+
+    def open_again(path: Path, _: float = 0.0) -> TrajectoryWriter:
+        solvent_every = settings.save_solvent_every if path == directory.trajectory else 0
+        return _open_trajectory(path, settings, step=checkpoint.step, solvent_every=solvent_every, say=say)
+
+    trajectory = open_again(directory.trajectory)
     say(f"Continuing at {at_ps:g} ps to {settings.time_ps:g} ps in {directory.path}; Ctrl-C saves and stops.")
     with (
         trajectory,
         RunLog(directory.log, keep_bytes=checkpoint.log_bytes) as log,
-        open_sampling_files(directory, engine.sampler, step=checkpoint.step) as sampled,
+        open_sampling_files(directory, engine.sampler, open_again, step=checkpoint.step) as sampled,
     ):
         return advance(Session(engine, workbench, directory, trajectory, log, sampled), interruption, anchor=checkpoint)
 
@@ -245,8 +256,9 @@ def _remove_false_start(directory: RunDirectory) -> None:
             frames = 0
         if frames > 1:
             raise InputError(f"{directory.path} cannot be resumed: its checkpoint is missing; start the run anew")
-    for leftover in (directory.trajectory, directory.trajectory_alias, directory.log, directory.sampling_table):
+    for leftover in (directory.trajectory, directory.trajectory_alias, directory.log):
         leftover.unlink(missing_ok=True)
+    remove_sampling_files(directory)
 
 
 _COMMENT = f"ai2bmd {__version__}; can be given to --config"
@@ -321,7 +333,7 @@ def _resumed_settings(directory: RunDirectory, total_time: str | None) -> RunSet
     return make_settings(values | {"time": total_time}, where=f"{directory.settings} with --time {total_time}")
 
 
-def _open_trajectory(path: Path, settings: RunSettings, *, step: int, say: Say) -> TrajectoryWriter:
+def _open_trajectory(path: Path, settings: RunSettings, *, step: int, solvent_every: int, say: Say) -> TrajectoryWriter:
     """The trajectory up to the step of the checkpoint: what was cut off is recovered, what is ahead dropped.
 
     What is dropped stays in the file until the first commit, when it has been made again.
@@ -332,7 +344,7 @@ def _open_trajectory(path: Path, settings: RunSettings, *, step: int, say: Say) 
     trajectory.drop_after(step)
     if path.stat().st_size < size or trajectory.frames() <= step // settings.save_every:
         say(f"The trajectory was damaged: its first {frames} frames are whole and kept.")
-    for group, every in ((PROTEIN, settings.save_every), (SOLVENT, settings.save_solvent_every)):
+    for group, every in ((PROTEIN, settings.save_every), (SOLVENT, solvent_every)):
         missing = step // every + 1 - trajectory.frames(group) if every else 0
         if missing:
             say(

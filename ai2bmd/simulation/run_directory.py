@@ -76,6 +76,15 @@ class RunDirectory:
         return self.path / "sampling.csv"
 
     @property
+    def exchanges(self) -> Path:
+        """Which replica had which temperature, and what was accepted, at each exchange."""
+        return self.path / "exchanges.csv"
+
+    def temperature_trajectory(self, index: int) -> Path:
+        """Trajectory at a higher temperature of replica exchange; the lowest has the index 0 and `trajectory`."""
+        return self.path / f"trajectory-temperature-{index}.h5"
+
+    @property
     def free_energy_table(self) -> Path:
         """Free energy as the bias of metadynamics tells it."""
         return self.path / "free_energy.csv"

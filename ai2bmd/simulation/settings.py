@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 import yaml
@@ -13,7 +13,7 @@ from ai2bmd.device import Device
 from ai2bmd.environment import WATER_MODELS, Constraints, EnvironmentName, Solvent, check_environment
 from ai2bmd.errors import InputError
 from ai2bmd.integrators import BAROSTAT_EVERY, EngineSettings, Ensemble
-from ai2bmd.sampling.settings import Sampling, known_keys
+from ai2bmd.sampling.settings import Sampling, known_keys, read_sampling
 from ai2bmd.simulation.cluster_settings import ClusterSettings
 from ai2bmd.simulation.quantities import (
     Angstrom,
@@ -88,7 +88,7 @@ class RunSettings(pydantic.BaseModel):
     """Atoms held near their places in the prepared structure, from the first stage of equilibration on."""
     frozen: str | None = pydantic.Field(default=None, min_length=1)
     """Selection of MDAnalysis: atoms that do not move, from the first stage of equilibration on."""
-    sampling: Sampling | None = None
+    sampling: Annotated[Sampling, pydantic.Field(discriminator="method")] | None = None
     """Enhanced sampling in production."""
     save_every: int = pydantic.Field(default=10, ge=1)
     """Steps between frames of the trajectory and rows of the log."""
@@ -121,6 +121,11 @@ class RunSettings(pydantic.BaseModel):
         suggested["equilibration"] = default_stages(solvent, temperature=values.get("temperature", "300 K"))
         aliases = {name: field.alias or name for name, field in cls.model_fields.items()}
         return suggested | {aliases.get(key, key): value for key, value in values.items()}
+
+    @pydantic.field_validator("sampling", mode="before")
+    @classmethod
+    def _method(cls, value: Any) -> Any:
+        return read_sampling(value)
 
     @pydantic.field_validator("coupling", mode="before")
     @classmethod
@@ -218,7 +223,7 @@ def make_settings(values: Mapping[str, Any], *, where: str) -> RunSettings:
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         place = _place(first["loc"])
-        name = ".".join(str(part) for part in place)
+        name = ".".join(str(part) for number, part in enumerate(place) if number != 1 or place[0] != "sampling")
         if first["type"] == "extra_forbidden":
             section = ClusterSettings if place[0] == "cluster" else Stage
             keys = [field.alias or key for key, field in section.model_fields.items()]

@@ -79,7 +79,9 @@ class Workbench:
         system, sampling = self._system(), self.settings.sampling
         if sampling is None:
             return self._engine(system, self.settings.engine)
-        sampler = make_sampler(sampling, self._molecule, temperature_K=self.settings.temperature_K)
+        sampler = make_sampler(
+            sampling, self._molecule, temperature_K=self.settings.temperature_K, seed=self.settings.seed
+        )
         return self._engine(system, self.settings.engine, sampler)
 
     def check(self) -> None:
@@ -171,6 +173,7 @@ def open_workbench(directory: RunDirectory, settings: RunSettings) -> Workbench:
         hydrogen_mass_u=settings.hydrogen_mass_u,
         memory_bytes=settings.memory_bytes,
     )
+    highest_K = max(settings.temperature_K, *getattr(settings.sampling, "temperatures_K", (0.0,)))
     if corrected.card:
         directory.model_card.write_text(json.dumps(asdict(corrected.card), indent=1) + "\n")
     platform = openmm_platform(device, threads=settings.threads)[0].getName()
@@ -181,7 +184,7 @@ def open_workbench(directory: RunDirectory, settings: RunSettings) -> Workbench:
         corrected=corrected,
         positions_A=positions_A,
         imaging=SystemImaging(topology, corrected.protein),
-        guard=Guard(topology, Limits.at(settings.temperature_K)),
+        guard=Guard(topology, Limits.at(highest_K)),
         identity=identify(
             structure, settings, model_sha256=corrected.card.sha256 if corrected.card else None, platform=platform
         ),

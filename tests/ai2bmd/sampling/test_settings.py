@@ -85,6 +85,42 @@ def test_mistakes(sampling, sentence):
         settings_of(sampling)
 
 
+def ladder(method="replica-exchange", **more):
+    return {"method": method, "temperatures": {"lowest": "300 K", "highest": "432 K", "number": 3}} | more
+
+
+def test_temperatures_in_full_or_as_a_ladder(tmp_path):
+    found = settings_of(ladder()).sampling
+    assert found.temperatures_K == pytest.approx((300.0, 360.0, 432.0))
+    assert found.every == 100
+    listed = settings_of({"method": "simulated-tempering", "temperatures": [300, "330 K"], "weights": [0, 1.5]})
+    assert (listed.sampling.temperatures_K, listed.sampling.weights) == ((300.0, 330.0), (0.0, 1.5))
+    for settings in (listed, settings_of(ladder(variables=[{"rmsd": "name CA"}]))):
+        write_settings(settings, tmp_path / "settings.yaml", comment="test")
+        assert make_settings(read_settings(tmp_path / "settings.yaml"), where="again") == settings
+
+
+@pytest.mark.parametrize(
+    "sampling, more, sentence",
+    [
+        ({"method": "umbrella"}, {}, "sampling: method: expected one of metadynamics, .*, got 'umbrella'"),
+        ({}, {}, "sampling: method: expected one of .*, got None"),
+        ({"method": "replica-exchange"}, {}, "sampling.temperatures: Field required"),
+        (ladder(temperatures=["330 K", "300 K"]), {}, "temperatures: expected them in ascending order"),
+        (ladder(temperatures=["300 K"]), {}, "sampling.temperatures: .* at least 2 items"),
+        (ladder(temperatures={"lowest": "300 K", "highest": "400 K"}), {}, "sampling.temperatures.*number"),
+        (ladder(bias_factor=3), {}, "unknown setting 'sampling.bias_factor'"),
+        (ladder(), {"temperature": "310 K"}, "the lowest of the temperatures must be the run's, 310 K, got 300 K"),
+        (ladder(), {"solvent": "opc"}, "temperatures are exchanged at constant volume; take ensemble nvt"),
+        (ladder(), {"ensemble": "nve"}, "needs a thermostat; take ensemble nvt or npt, not nve"),
+        (ladder("simulated-tempering", weights=[0, 1]), {}, "weights: expected one for each of the 3 temperatures"),
+    ],
+)
+def test_mistakes_about_temperatures(sampling, more, sentence):
+    with pytest.raises(InputError, match=f"run.yaml: .*{sentence}"):
+        settings_of(sampling, **more)
+
+
 def test_constant_energy_is_refused():
     with pytest.raises(InputError, match="sampling: needs a thermostat; take ensemble nvt or npt, not nve"):
         settings_of(metadynamics({"phi": "A 3"}), ensemble="nve")

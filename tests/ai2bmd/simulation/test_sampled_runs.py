@@ -18,6 +18,9 @@ METADYNAMICS = {
     "every": 7,
     "variables": [{"rmsd": "name CA"}, {"native_contacts": "protein"}],
 }
+TEMPERATURES = {"every": 7, "temperatures": {"lowest": "300 K", "highest": "330 K", "number": 3}}
+EXCHANGE = {"method": "replica-exchange", "variables": [{"phi": "A 4"}]} | TEMPERATURES
+TEMPERING = {"method": "simulated-tempering", "variables": [{"rmsd": "name CA"}]} | TEMPERATURES
 DIHEDRALS = {"method": "metadynamics", "every": 5, "variables": [{"phi": "A 4"}, {"psi": "A 4"}]}
 
 
@@ -31,13 +34,16 @@ def resume(path, total_time=None):
 
 
 def assert_same_run(first, second):
-    for name in ("sampling.csv", "free_energy.csv"):
+    for name in ("sampling.csv", "free_energy.csv", "exchanges.csv"):
         assert (first / name).exists() == (second / name).exists()
         assert not (first / name).exists() or (first / name).read_text() == (second / name).read_text()
-    one, other = (read_trajectory(path / "trajectory.h5") for path in (first, second))
-    np.testing.assert_array_equal(one.step, other.step)
-    np.testing.assert_array_equal(one.positions_A, other.positions_A)
-    np.testing.assert_array_equal(one.energy_environment, other.energy_environment)
+    names = sorted(path.name for path in first.glob("trajectory*.h5"))
+    assert names == sorted(path.name for path in second.glob("trajectory*.h5"))
+    for name in names:
+        one, other = (read_trajectory(path / name) for path in (first, second))
+        np.testing.assert_array_equal(one.step, other.step)
+        np.testing.assert_array_equal(one.positions_A, other.positions_A)
+        np.testing.assert_array_equal(one.energy_environment, other.energy_environment)
     assert read_checkpoint(first / "checkpoint").state == read_checkpoint(second / "checkpoint").state
 
 
@@ -68,7 +74,9 @@ def test_the_bias_is_in_no_other_energy(tmp_path, start):
     np.testing.assert_allclose(one.positions_A, other.positions_A, atol=1e-6)
 
 
-@pytest.mark.parametrize("sampling", [METADYNAMICS, DIHEDRALS], ids=["walls", "periodic"])
+@pytest.mark.parametrize(
+    "sampling", [METADYNAMICS, DIHEDRALS, EXCHANGE, TEMPERING], ids=["walls", "periodic", "exchange", "tempering"]
+)
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path, start, sampling):
     start(tmp_path / "whole", sampling=sampling, save_every=5)
     start(tmp_path / "half", sampling=sampling, save_every=5, time="23fs")
@@ -128,6 +136,44 @@ def test_metadynamics_in_water_at_constant_pressure_resumes_bit_for_bit(tmp_path
     assert_same_run(tmp_path / "whole", tmp_path / "half")
 
 
+def test_replica_exchange_leaves_a_trajectory_for_each_temperature(tmp_path, start):
+    start(tmp_path / "run", sampling=EXCHANGE)
+    rows = rows_of(tmp_path / "run")
+    assert [(int(row["step"]), int(row["temperature_index"])) for row in rows[:4]] == [(0, 0), (0, 1), (0, 2), (10, 0)]
+    exchanges = rows_of(tmp_path / "run", "exchanges.csv")
+    assert [int(row["step"]) for row in exchanges] == [7, 14, 21, 28, 35]
+    for index, name in enumerate(("trajectory.h5", "trajectory-temperature-1.h5", "trajectory-temperature-2.h5")):
+        trajectory = read_trajectory(tmp_path / "run" / name)
+        assert trajectory.step.tolist() == [0, 10, 20, 30, 40]
+        own = [float(row["potential_energy_eV"]) for row in rows if int(row["temperature_index"]) == index]
+        np.testing.assert_allclose(trajectory.energy_environment, own, rtol=1e-6)
+    last = [int(row["replica"]) for row in rows[-3:]]
+    assert [int(exchanges[-1][f"temperature_of_replica_{replica}"]) for replica in last] == [0, 1, 2]
+    page = write_report(tmp_path / "run").read_text()
+    for words in ("Replica exchange", "5 exchanges (exchanges.csv)", "300.0 K, 314.6 K", "Temperatures against time"):
+        assert words in page
+
+
+def test_tempering_tells_the_temperature_of_each_frame(tmp_path, start):
+    start(tmp_path / "run", sampling=TEMPERING)
+    rows = rows_of(tmp_path / "run")
+    assert [int(row["step"]) for row in rows] == [0, 10, 20, 30, 40]
+    assert {row["thermostat_K"] for row in rows} <= {"300", "314.64265", "330"}
+    page = write_report(tmp_path / "run").read_text()
+    for words in ("Simulated tempering", "314.6 K", "Weights are found while it runs", "that of simulated tempering"):
+        assert words in page
+
+
+def test_replicas_resume_after_a_rollback_bit_for_bit(tmp_path, start):
+    settings = {"timestep": "4.5fs", "equilibration": (), "checkpoint_every": 20, "rollbacks": 20, "sampling": EXCHANGE}
+    assert start(tmp_path / "whole", time="450fs", **settings).ending == "finished"
+    assert len(rows_of(tmp_path / "whole", "guard.csv")) >= 1
+    assert [int(row["step"]) for row in rows_of(tmp_path / "whole", "exchanges.csv")] == list(range(7, 101, 7))
+    start(tmp_path / "half", time="225fs", **settings)
+    resume(tmp_path / "half", "450fs")
+    assert_same_run(tmp_path / "whole", tmp_path / "half")
+
+
 def test_a_reference_is_kept_with_the_run(tmp_path, start, examples):
     shutil.copy(examples / "chignolin.pdb", tmp_path / "other.pdb")
     sampling = {"method": "metadynamics", "variables": [{"rmsd": "name CA", "reference": str(tmp_path / "other.pdb")}]}
@@ -158,8 +204,14 @@ def test_a_run_without_its_table_is_not_resumed(tmp_path, start):
         resume(tmp_path / "run", "40fs")
 
 
-@pytest.mark.parametrize("name, structure", [("metadynamics", "alanine_dipeptide")])
+@pytest.mark.parametrize("name, structure", [("metadynamics", "alanine_dipeptide"), ("replica_exchange", "chignolin")])
 def test_the_examples_run(tmp_path, examples, name, structure):
     words = ["run", examples / f"{structure}.pdb", "--config", examples / f"{name}.yaml", "-o", tmp_path / "run"]
-    assert main([str(word) for word in words] + ["--coupling", "off", "--time", "20fs", "--device", "cpu"]) == 0
+    assert (
+        main(
+            [str(word) for word in words]
+            + ["--coupling", "off", "--solvent", "gas", "--time", "6fs", "--device", "cpu"]
+        )
+        == 0
+    )
     assert len(rows_of(tmp_path / "run")) >= 1
