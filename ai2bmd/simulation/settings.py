@@ -31,7 +31,7 @@ from ai2bmd.simulation.stages import Stage, default_stages
 from ai2bmd.solvation import BoxShape
 
 _IMPLICIT = {"ensemble": "nvt", "constraints": "none", "hydrogen_mass": None, "timestep": "1 fs"}
-_EXPLICIT = {"ensemble": "npt", "constraints": "h-bonds", "hydrogen_mass": None, "timestep": "2 fs"}
+_EXPLICIT = {"ensemble": "npt", "constraints": "h-bonds", "hydrogen_mass": "3 u", "timestep": "3 fs"}
 _AMOEBA = {"constraints": "none", "timestep": "1 fs"}
 _PROTEIN_FRAMES_PER_SOLVENT_FRAME = 100
 
@@ -59,14 +59,16 @@ class RunSettings(pydantic.BaseModel):
     time_ps: Picoseconds = pydantic.Field(default=1.0, alias="time", gt=0)
     """Length of production, equilibration not counted."""
     timestep_fs: Femtoseconds = pydantic.Field(alias="timestep", gt=0, le=20)
-    """By default 2 fs in explicit water, else 1 fs; always 1 fs with amoeba2018."""
+    """By default 3 fs in explicit water (2 fs with hydrogens of their own mass, 1 fs without constraints), else 1 fs;
+    always 1 fs with amoeba2018. docs/explicit_water.md has the measurements."""
     substeps: int = pydantic.Field(default=1, ge=1, le=16)
     """Steps of the force field within one time step; the correction is evaluated once."""
     constraints: Constraints
     """Of the protein; by default bonds to hydrogen in explicit water, else none, and always none with amoeba2018. Water
     is rigid, AMOEBA's flexible."""
     hydrogen_mass_u: Dalton | None = pydantic.Field(alias="hydrogen_mass", gt=1, le=5)
-    """Of the protein's hydrogens, taken from the atoms they are bound to; None is their own."""
+    """Of the protein's hydrogens, taken from the atoms they are bound to; None is their own. By default 3 u in explicit
+    water with constraints."""
     temperature_K: Kelvin = pydantic.Field(default=300.0, alias="temperature", gt=0, le=10_000)
     pressure_bar: Bar = pydantic.Field(default=1.0, alias="pressure", gt=-1e4, lt=1e5)
     friction_per_ps: PerPicosecond = pydantic.Field(default=1.0, alias="friction", gt=0)
@@ -115,7 +117,7 @@ class RunSettings(pydantic.BaseModel):
             return values
         amoeba = values.get("environment") == "amoeba2018"
         solvent = values.get("solvent", "gas" if amoeba else "gbn2")
-        suggested = dict(_EXPLICIT if solvent in WATER_MODELS else _IMPLICIT) | (_AMOEBA if amoeba else {})
+        suggested = (_explicit(values) if solvent in WATER_MODELS else dict(_IMPLICIT)) | (_AMOEBA if amoeba else {})
         suggested["solvent"] = solvent
         suggested["save_solvent_every"] = _solvent_stride(values) if solvent in WATER_MODELS else 0
         suggested["equilibration"] = default_stages(solvent, temperature=values.get("temperature", "300 K"))
@@ -189,6 +191,14 @@ class RunSettings(pydantic.BaseModel):
     def as_text(self) -> dict[str, Any]:
         """Plain values with units, by the keys of a settings file."""
         return self.model_dump(mode="json", by_alias=True)
+
+
+def _explicit(values: dict[str, Any]) -> dict[str, Any]:
+    """The longest step that conserves energy as well as the force field does at 2 fs, with what is asked for."""
+    if values.get("constraints", "h-bonds") == "none":
+        return _EXPLICIT | {"hydrogen_mass": None, "timestep": "1 fs"}
+    light = "hydrogen_mass" in values and values["hydrogen_mass"] is None
+    return _EXPLICIT | ({"timestep": "2 fs"} if light else {})
 
 
 def _solvent_stride(values: dict[str, Any]) -> int:

@@ -97,3 +97,15 @@ def test_files_that_are_no_settings(tmp_path: Path):
         read_settings(tmp_path / "broken.yaml")
     (tmp_path / "empty.yaml").write_text("")
     assert read_settings(tmp_path / "empty.yaml") == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "timestep_fs", "hydrogen_mass_u"),
+    [({}, 3.0, 3.0), ({"hydrogen_mass": None}, 2.0, None), ({"constraints": "none"}, 1.0, None)],
+)
+def test_the_step_in_explicit_water_goes_by_what_is_held(given, timestep_fs, hydrogen_mass_u):
+    settings = make_settings({"solvent": "opc"} | given, where="test")
+    assert settings.timestep_fs == timestep_fs
+    assert settings.hydrogen_mass_u == hydrogen_mass_u
+    assert make_settings(settings.as_text(), where="test") == settings
+    assert make_settings({"solvent": "opc", "timestep": "0.5 fs"} | given, where="test").timestep_fs == 0.5
