@@ -33,8 +33,8 @@ _SHORTEST_WAIT_S = 0.005
 class Member:
     """The potential of one copy; see `FragmentPotential`."""
 
-    def __init__(self, meeting: "SharedEvaluation") -> None:
-        self._meeting = meeting
+    def __init__(self, meeting: "SharedEvaluation", number: int) -> None:
+        self._meeting, self.number = meeting, number
         self.usual_absence_s = _FIRST_ABSENCE_S
         """From a result to the next question."""
         self.left_at = time.monotonic()
@@ -73,6 +73,7 @@ class SharedEvaluation:
         self._free_since = self._seconds = 0.0
         self._lock = threading.Lock()
         self._potentials: dict[int, ViSNetPotential] = {}
+        self._members = 0
         self.sizes: dict[int, int] = {}
         """How many calls there were for each number of copies."""
 
@@ -86,7 +87,8 @@ class SharedEvaluation:
             raise TypeError(f"only a ViSNet evaluates several copies at once, got {type(potential).__name__}")
         with self._lock:
             self._potentials.setdefault(1, potential)
-        return Member(self)
+            self._members += 1
+            return Member(self, self._members)
 
     def leave(self, member: Member) -> None:
         """A copy has ended and is not waited for any more."""
@@ -132,7 +134,8 @@ class SharedEvaluation:
 
     def _evaluate_all(self) -> None:
         """Answer all questions; called with the condition held, which is released meanwhile."""
-        questions = list(self._present.values())
+        # always in the same order, or the list of neighbours would have to be searched anew each time
+        questions = [self._present[member] for member in sorted(self._present, key=lambda member: member.number)]
         self._expected, self._present, self._evaluating = set(self._present), {}, True
         self._change.release()
         start = time.monotonic()
