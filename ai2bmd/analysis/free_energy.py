@@ -1,5 +1,7 @@
 """Pictures of a free energy: a curve, a map, or for three variables the map of each pair."""
 
+from pathlib import Path
+
 import numpy as np
 from jaxtyping import Float
 
@@ -27,6 +29,13 @@ def draw_free_energy(surface: FreeEnergySurface) -> Plot:
         shown = drawing.axes.contourf(*surface.axes[:2], energy.T, levels=levels, cmap="viridis", extend="max")
         drawing.figure.colorbar(shown, ax=drawing.axes, label=KCAL_LABEL)
     return drawing
+
+
+def write_picture(surface: FreeEnergySurface, path: Path) -> None:
+    """Replace a picture of it (PNG)."""
+    temporary = path.with_name(f".{path.name}.new")
+    draw_free_energy(surface).write_png(temporary)
+    temporary.replace(path)
 
 
 def readable(column: str) -> str:

@@ -1,4 +1,4 @@
-"""The free energy of metadynamics on disk: a table, a picture."""
+"""The free energy of metadynamics on disk: a table."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,19 +23,14 @@ class FreeEnergySurface:
     """One axis for each variable, in their order."""
 
 
-def write_free_energy(surface: FreeEnergySurface, *, table: Path, picture: Path) -> None:
-    """Write the grid as CSV, one row a point, and draw it as PNG."""
-    from ai2bmd.analysis.free_energy import draw_free_energy
-
+def write_free_energy(surface: FreeEnergySurface, table: Path) -> None:
+    """Write the grid as CSV, one row a point."""
     points = np.stack([grid.ravel() for grid in np.meshgrid(*surface.axes, indexing="ij")], axis=1)
     values = np.column_stack([points, surface.energy_kcal_mol.ravel()])
     temporary = table.with_name(f".{table.name}.new")
     header = ",".join((*surface.columns, COLUMN))
     np.savetxt(temporary, values, fmt="%.6g", delimiter=",", header=header, comments="")
     temporary.replace(table)
-    temporary = picture.with_name(f".{picture.name}.new")
-    draw_free_energy(surface).write_png(temporary)
-    temporary.replace(picture)
 
 
 def read_free_energy(path: Path) -> FreeEnergySurface:

@@ -101,11 +101,11 @@ class SamplingFiles:
     def _write_free_energy(self) -> None:
         self._drawn_at = time.perf_counter()
         if isinstance(self._sampler, MetadynamicsSampler):
-            write_free_energy(
-                self._sampler.free_energy(),
-                table=self._directory.free_energy_table,
-                picture=self._directory.free_energy_plot,
-            )
+            from ai2bmd.analysis.free_energy import write_picture  # matplotlib takes a second to import
+
+            surface = self._sampler.free_energy()
+            write_free_energy(surface, self._directory.free_energy_table)
+            write_picture(surface, self._directory.free_energy_plot)
 
 
 def open_sampling_files(

@@ -4,6 +4,7 @@ import numpy as np
 import openmm
 import pytest
 
+from ai2bmd.analysis.free_energy import write_picture
 from ai2bmd.errors import InputError
 from ai2bmd.sampling.free_energy import read_free_energy, write_free_energy
 from ai2bmd.sampling.metadynamics import MetadynamicsSampler
@@ -107,7 +108,8 @@ def test_the_table_of_free_energies_reads_back(tmp_path, torsion_engine):
     sampler = sampler_of()
     torsion_engine(sampler).step(100)
     surface = sampler.free_energy()
-    write_free_energy(surface, table=tmp_path / "free_energy.csv", picture=tmp_path / "free_energy.png")
+    write_free_energy(surface, tmp_path / "free_energy.csv")
+    write_picture(surface, tmp_path / "free_energy.png")
     read = read_free_energy(tmp_path / "free_energy.csv")
     assert read.columns == ("phi_A1_deg",)
     np.testing.assert_allclose(read.energy_kcal_mol, surface.energy_kcal_mol, atol=1e-5)
