@@ -22,11 +22,19 @@ def kill_a_worker(run: Path, *, at_step: int) -> None:
     deadline = time.monotonic() + 300.0  # on a busy machine processes take long to start
     while time.monotonic() < deadline:
         if any(standing(run / f"replica-{number}").step >= at_step for number in (1, 2, 3)):
-            children = psutil.Process().children(recursive=True)
-            workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
-            os.kill(random.choice(workers).pid, signal.SIGKILL)
-            return
+            working = [child for child in psutil.Process().children(recursive=True) if has_open(child, run)]
+            if working:
+                os.kill(random.choice(working).pid, signal.SIGKILL)
+                return
         time.sleep(0.005)
+
+
+def has_open(process: psutil.Process, folder: Path) -> bool:
+    """Whether a process is at work on a copy; another one's death would be no test."""
+    try:
+        return any(Path(file.path).is_relative_to(folder) for file in process.open_files())
+    except psutil.Error:  # it has ended meanwhile
+        return False
 
 
 def test_copies_outlive_their_workers_bit_for_bit(tmp_path, start, single, capsys):
