@@ -25,6 +25,7 @@ from ai2bmd.analysis.superposition import superpose
 from ai2bmd.errors import InputError
 from ai2bmd.protein import atomic_numbers, protein_topology
 from ai2bmd.simulation.run_directory import RunDirectory
+from ai2bmd.structure.files import read_written
 from ai2bmd.trajectory.frames import FrameReader
 
 _PDB_SERIALS = 99_999
@@ -37,15 +38,16 @@ class ExportedSystem:
         """The protein, or all atoms.
 
         Raises:
-            InputError: topology and trajectory are not of one run.
+            InputError: topology and trajectory are not of one run, or the topology is damaged.
         """
-        file = app.PDBxFile(str(directory.system)) if solvent else app.PDBFile(str(directory.prepared))
+        file = read_written(directory.system if solvent else directory.prepared)
         whole = app.Modeller(file.topology, file.positions)
         whole.delete([atom for atom in file.topology.atoms() if atom.element is None])
         self.topology: app.Topology = whole.topology
         self._reader = reader
         self._order = _places_in_frame(self.topology, solvent=solvent)
-        if not np.array_equal(atomic_numbers(self.topology), reader.atomic_numbers[self._order]):
+        stored = reader.atomic_numbers
+        if len(stored) != len(self._order) or not np.array_equal(atomic_numbers(self.topology), stored[self._order]):
             source = directory.system if solvent else directory.prepared
             raise InputError(f"{directory.trajectory} and {source.name} are of different runs: their atoms differ")
         self._universe = _universe(self.topology)

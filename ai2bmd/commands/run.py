@@ -70,15 +70,20 @@ def settings_from(arguments: argparse.Namespace):
     """The settings of flags and file.
 
     Raises:
-        InputError: see `make_settings`.
+        InputError: see `make_settings`; or a flag of explicit water without it.
     """
-    from ai2bmd.simulation.settings import make_settings, read_settings
+    from ai2bmd.errors import InputError
+    from ai2bmd.simulation.settings import WATER_ONLY, make_settings, needs_water, read_settings
 
     given = {name: getattr(arguments, name) for name in _HELPS if getattr(arguments, name) is not None}
     if "model" in given:
         given["model"] = str(Path(given["model"]).resolve())
     values = read_settings(arguments.config) if arguments.config else {}
-    return make_settings(values | given, where=str(arguments.config or "command line"))
+    settings = make_settings(values | given, where=str(arguments.config or "command line"))
+    for name in WATER_ONLY:
+        if name in given and not settings.explicit:  # the file may have it: the echo of a run has all settings
+            raise InputError(needs_water(f"--{name.replace('_', '-')}", settings.solvent))
+    return settings
 
 
 def _choices(annotation: Any) -> tuple[str, ...] | None:

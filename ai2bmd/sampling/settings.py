@@ -1,5 +1,6 @@
 """Enhanced sampling as it stands in the settings file under `sampling:`."""
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -59,7 +60,7 @@ class Variable(pydantic.BaseModel):
     @pydantic.model_validator(mode="before")
     @classmethod
     def _by_kind(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or "kind" in values:
+        if not isinstance(values, dict) or values.get("kind") in KINDS:
             return values
         named = [key for key in values if key in KINDS]
         if len(named) != 1:
@@ -126,7 +127,8 @@ class Variable(pydantic.BaseModel):
     @property
     def grid_points(self) -> int:
         """Five a width."""
-        return int(np.ceil(5.0 * (self.range[1] - self.range[0] + 2.0 * self.margin) / self.width)) + 1
+        points = np.ceil(5.0 * (self.range[1] - self.range[0] + 2.0 * self.margin) / self.width)
+        return int(min(points, 1e15)) + 1  # which is refused as too many
 
 
 def _pair(value: Any, unit: str) -> tuple[float, float]:
@@ -171,7 +173,7 @@ class Metadynamics(_Method):
 
     method: Literal["metadynamics"]
     variables: tuple[Variable, ...] = pydantic.Field(min_length=1, max_length=3)
-    bias_factor: float = pydantic.Field(default=10.0, gt=1)
+    bias_factor: float = pydantic.Field(default=10.0, gt=1, allow_inf_nan=False)
     """The variables move as at this many times the temperature."""
     height: KilocaloriesPerMole = pydantic.Field(default=0.3, gt=0)
     """Of the first Gaussians."""
@@ -185,11 +187,11 @@ class Metadynamics(_Method):
                 "variables: OpenMM's metadynamics takes either periodic variables or others, not both; give dihedrals "
                 "`periodic: false` and a range that they do not leave"
             )
-        points = int(np.prod([variable.grid_points for variable in self.variables]))
+        points = math.prod([variable.grid_points for variable in self.variables])
         if points > _MOST_GRID_POINTS:
             raise ValueError(
-                f"variables: the bias would have {points:,} grid points, more than {_MOST_GRID_POINTS:,}; take smaller "
-                "ranges, larger widths or fewer variables"
+                f"variables: the bias would have {points:.3g} grid points, more than {_MOST_GRID_POINTS:,}; take "
+                "smaller ranges, larger widths or fewer variables"
             )
         return self
 

@@ -297,7 +297,7 @@ def read_samples(path: Path) -> list[Sample]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return [_parse(row) for row in csv.DictReader(file)]
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path} cannot be read ({error}); it belongs to the run and must stay as it is") from error
 
 

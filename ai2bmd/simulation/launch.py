@@ -34,7 +34,7 @@ from ai2bmd.simulation.workbench import Workbench, open_workbench
 from ai2bmd.solvation import Solvation, solvate
 from ai2bmd.structure.files import PreparedStructure, write_prepared
 from ai2bmd.trajectory.layout import PROTEIN, SOLVENT, Parameters
-from ai2bmd.trajectory.recovery import recover_trajectory
+from ai2bmd.trajectory.recovery import check_atoms, recover_trajectory
 from ai2bmd.trajectory.writer import TrajectoryWriter, append_trajectory, create_trajectory
 
 Say = Callable[[str], None]
@@ -192,7 +192,10 @@ def _go(workbench: Workbench, directory: RunDirectory, interruption: EndRequest,
     engine = workbench.production_engine()
     engine.restart(workbench.in_one_piece(start) if engine.sampler else start, settings.engine)
     if not start.velocities_A_per_ps.any():
-        engine.draw_velocities()
+        try:
+            engine.draw_velocities()
+        except ENGINE_ERRORS as error:  # the first evaluation, if nothing was equilibrated
+            raise InputError(f"the forces cannot be computed at the start: {error}") from error
     _forecast(engine, workbench, say=say)
     say(f"Running {settings.time_ps:g} ps in {directory.path}; Ctrl-C saves and stops.")
     _remove_false_start(directory)
@@ -235,7 +238,7 @@ def _continue(
 
     def open_again(path: Path, _: float = 0.0) -> TrajectoryWriter:
         solvent_every = settings.save_solvent_every if path == directory.trajectory else 0
-        return _open_trajectory(path, settings, step=checkpoint.step, solvent_every=solvent_every, say=say)
+        return _open_trajectory(path, workbench, step=checkpoint.step, solvent_every=solvent_every, say=say)
 
     trajectory = open_again(directory.trajectory)
     say(f"Continuing at {at_ps:g} ps to {settings.time_ps:g} ps in {directory.path}; Ctrl-C saves and stops.")
@@ -244,6 +247,8 @@ def _continue(
         RunLog(directory.log, keep_bytes=checkpoint.log_bytes) as log,
         open_sampling_files(directory, engine.sampler, open_again, step=checkpoint.step) as sampled,
     ):
+        if log.size < checkpoint.log_bytes:
+            say(f"The log: rows before the checkpoint at step {checkpoint.step} are lost; it continues after them.")
         return advance(Session(engine, workbench, directory, trajectory, log, sampled), interruption, anchor=checkpoint)
 
 
@@ -327,19 +332,26 @@ def _forecast(engine: Engine, workbench: Workbench, *, say: Say) -> None:
 
 
 def _resumed_settings(directory: RunDirectory, total_time: str | None) -> RunSettings:
-    values = read_settings(directory.settings)
-    if total_time is None:
-        return make_settings(values, where=str(directory.settings))
-    return make_settings(values | {"time": total_time}, where=f"{directory.settings} with --time {total_time}")
+    values, where = read_settings(directory.settings), str(directory.settings)
+    if total_time is not None:
+        values, where = values | {"time": total_time}, f"{where} with --time {total_time}"
+    settings = make_settings(values, where=where)
+    if settings.replicas > 1:
+        raise InputError(
+            f"{directory.path} is of {settings.replicas} copies, and none of them is there, as a start that was broken "
+            "off leaves it; remove the directory and start the run anew"
+        )
+    return settings
 
 
-def _open_trajectory(path: Path, settings: RunSettings, *, step: int, solvent_every: int, say: Say) -> TrajectoryWriter:
+def _open_trajectory(path: Path, workbench: Workbench, *, step: int, solvent_every: int, say: Say) -> TrajectoryWriter:
     """The trajectory up to the step of the checkpoint: what was cut off is recovered, what is ahead dropped.
 
     What is dropped stays in the file until the first commit, when it has been made again.
     """
-    size = path.stat().st_size
+    settings, size = workbench.settings, path.stat().st_size
     frames = recover_trajectory(path)
+    check_atoms(path, atomic_numbers(workbench.topology)[workbench.corrected.protein])
     trajectory = append_trajectory(path)
     trajectory.drop_after(step)
     if path.stat().st_size < size or trajectory.frames() <= step // settings.save_every:

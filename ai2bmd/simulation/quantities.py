@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import pydantic
 
-_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*")
+_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*", re.ASCII)
 _UNITS: dict[str, dict[str, float]] = {
     "ps": {"fs": 1e-3, "ps": 1.0, "ns": 1e3, "us": 1e6},
     "fs": {"fs": 1.0, "ps": 1e3},
@@ -28,12 +28,15 @@ def parse_quantity(value: Any, unit: str) -> float:
     """A number in this unit; without a unit only where it cannot be mistaken.
 
     Raises:
-        ValueError: no number, or no unit that can be converted.
+        ValueError: no finite number, or no unit that can be converted.
     """
     match = _NUMBER.fullmatch(str(value))
     if match is None or match[2] not in _UNITS[unit] or isinstance(value, bool):
         raise ValueError(f"expected a number and a unit like 1 {unit}" if unit else "expected a number")
-    return float(match[1]) * _UNITS[unit][match[2]]
+    number = float(match[1]) * _UNITS[unit][match[2]]
+    if not math.isfinite(number):
+        raise ValueError("expected a finite number")
+    return number
 
 
 class _Unit:

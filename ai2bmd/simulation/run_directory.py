@@ -12,6 +12,7 @@ from pathlib import Path
 from ai2bmd.errors import InputError
 
 _LOCK_POLL_S = 0.2
+_BROKEN_OFF = "holds no run yet, as a start that was broken off leaves it; remove the directory and start the run anew"
 
 
 @dataclass(frozen=True)
@@ -157,10 +158,20 @@ def check_new(path: Path) -> None:
     Raises:
         InputError: there is something of this name.
     """
+    if _broken_off(path):
+        raise InputError(f"{path} exists, and {_BROKEN_OFF}")
     if path.exists():
         raise InputError(
             f"{path} exists and runs never overwrite; choose another -o, or continue it with `ai2bmd resume {path}`"
         )
+
+
+def _broken_off(path: Path) -> bool:
+    """Whether a directory has no more than what a run writes before its settings."""
+    begun = RunDirectory(path)
+    first = {begun.lock.name, begun.prepared.name, begun.prepared.with_suffix(".json").name, begun.system.name}
+    found = {file.name for file in path.iterdir()} if path.is_dir() else set()
+    return bool(found) and found <= first
 
 
 def create_run_directory(output: Path | None, *, name: str) -> RunDirectory:
@@ -194,7 +205,9 @@ def existing_run_directory(path: Path) -> RunDirectory:
         raise InputError(f"{path} is not a directory; give the run directory")
     needed = [directory.prepared, directory.settings]
     if directory.checkpoint.exists():  # else it did not get beyond equilibration
-        needed += [directory.trajectory, directory.log]
+        needed.append(directory.trajectory)
+    if _broken_off(path):
+        raise InputError(f"{path} {_BROKEN_OFF}")
     for file in needed:
         if not file.is_file():
             raise InputError(f"{path} is not a run that can be resumed: {file.name} is missing; start it anew")

@@ -34,6 +34,10 @@ _IMPLICIT = {"ensemble": "nvt", "constraints": "none", "hydrogen_mass": None, "t
 _EXPLICIT = {"ensemble": "npt", "constraints": "h-bonds", "hydrogen_mass": "3 u", "timestep": "3 fs"}
 _AMOEBA = {"constraints": "none", "timestep": "1 fs"}
 _PROTEIN_FRAMES_PER_SOLVENT_FRAME = 100
+_MOST_STEPS = 1e12
+_MOST_INTERVAL = 10**12
+WATER_ONLY = ("padding", "box", "salt", "crystal_waters", "pressure")
+"""Settings that mean nothing without explicit water."""
 
 
 class RunSettings(pydantic.BaseModel):
@@ -66,9 +70,9 @@ class RunSettings(pydantic.BaseModel):
     constraints: Constraints
     """Of the protein; by default bonds to hydrogen in explicit water, else none, and always none with amoeba2018. Water
     is rigid, AMOEBA's flexible."""
-    hydrogen_mass_u: Dalton | None = pydantic.Field(alias="hydrogen_mass", gt=1, le=5)
+    hydrogen_mass_u: Dalton | None = pydantic.Field(alias="hydrogen_mass", gt=1, le=4)
     """Of the protein's hydrogens, taken from the atoms they are bound to; None is their own. By default 3 u in explicit
-    water with constraints."""
+    water with constraints. With 5 u the carbon of a methyl group would have nothing left."""
     temperature_K: Kelvin = pydantic.Field(default=300.0, alias="temperature", gt=0, le=10_000)
     pressure_bar: Bar = pydantic.Field(default=1.0, alias="pressure", gt=-1e4, lt=1e5)
     friction_per_ps: PerPicosecond = pydantic.Field(default=1.0, alias="friction", gt=0)
@@ -78,7 +82,7 @@ class RunSettings(pydantic.BaseModel):
     cluster: ClusterSettings | None = None
     """Where copies run; None is this machine."""
     device: Device = "auto"
-    threads: int = pydantic.Field(default=1, ge=1)
+    threads: int = pydantic.Field(default=1, ge=1, le=1024)
     """Processor threads of torch and OpenMM; for a small protein a second one gains a sixth, and loses much more where
     the processors are shared."""
     memory_GB: Gigabytes | None = pydantic.Field(default=None, alias="memory", gt=0)
@@ -92,21 +96,21 @@ class RunSettings(pydantic.BaseModel):
     """Selection of MDAnalysis: atoms that do not move, from the first stage of equilibration on."""
     sampling: Annotated[Sampling, pydantic.Field(discriminator="method")] | None = None
     """Enhanced sampling in production."""
-    save_every: int = pydantic.Field(default=10, ge=1)
+    save_every: int = pydantic.Field(default=10, ge=1, le=_MOST_INTERVAL)
     """Steps between frames of the trajectory and rows of the log."""
-    save_solvent_every: int = pydantic.Field(ge=0)
+    save_solvent_every: int = pydantic.Field(ge=0, le=_MOST_INTERVAL)
     """Steps between frames of water and ions, a multiple of save_every, so that each has its frame of the protein; 0
     for none. By default 100 times save_every: a box has some 10 to 30 atoms of solvent for each of the protein, which
     then make the trajectory larger by a third at most."""
     save_velocities: bool = False
     save_forces: bool = False
-    checkpoint_every: int = pydantic.Field(default=100, ge=1)
+    checkpoint_every: int = pydantic.Field(default=100, ge=1, le=_MOST_INTERVAL)
     """Steps after which trajectory, log and checkpoint are brought to the disk."""
     max_hours: float | None = pydantic.Field(default=None, gt=0)
     """Wall-clock limit, after which the run saves and stops, to be resumed."""
-    rollbacks: int = pydantic.Field(default=5, ge=0)
+    rollbacks: int = pydantic.Field(default=5, ge=0, le=_MOST_INTERVAL)
     """How often the guard may send the run back before it gives up."""
-    guard_every: int = pydantic.Field(default=10, ge=1)
+    guard_every: int = pydantic.Field(default=10, ge=1, le=_MOST_INTERVAL)
     """Steps between two looks of the guard; when it finds something it goes back and finds the step."""
 
     @pydantic.model_validator(mode="before")
@@ -137,8 +141,20 @@ class RunSettings(pydantic.BaseModel):
     @pydantic.model_validator(mode="after")
     def _fits_together(self) -> "RunSettings":
         check_environment(self.environment, self.solvent, constraints=self.constraints)
-        if self.last_step < 1:
+        if self.time_ps * 1000.0 < 0.5 * self.timestep_fs:
             raise ValueError(f"time: {self.time_ps:g} ps is less than one timestep of {self.timestep_fs:g} fs")
+        if self.time_ps * 1000.0 > _MOST_STEPS * self.timestep_fs:
+            raise ValueError(
+                f"time: {self.time_ps:g} ps is more than {_MOST_STEPS:g} timesteps of {self.timestep_fs:g} fs"
+            )
+        for stage in self.equilibration:
+            if stage.time_ps is not None and stage.time_ps * 1000.0 < 0.5 * self.timestep_fs / self.substeps:
+                raise ValueError(
+                    f"equilibration: stage {stage.name}: {stage.time_ps:g} ps is less than one timestep of "
+                    f"{self.timestep_fs / self.substeps:g} fs"
+                )
+        if not self.explicit:
+            self._refuse_water()
         if self.cluster and self.replicas == 1:
             raise ValueError("cluster: says where copies of a run are computed; it needs replicas of 2 or more")
         stages = {"npt"} & {stage.ensemble for stage in self.equilibration}
@@ -159,6 +175,14 @@ class RunSettings(pydantic.BaseModel):
         if self.sampling is not None:
             self.sampling.check_ensemble(self.ensemble, temperature_K=self.temperature_K)
         return self
+
+    def _refuse_water(self) -> None:
+        """A setting of explicit water that differs from its default has been meant, and would do nothing."""
+        for name, field in type(self).model_fields.items():
+            if field.alias in WATER_ONLY or name in WATER_ONLY:
+                value = getattr(self, name)
+                if value != field.default:
+                    raise ValueError(needs_water(field.alias or name, self.solvent))
 
     @property
     def explicit(self) -> bool:
@@ -201,11 +225,16 @@ def _explicit(values: dict[str, Any]) -> dict[str, Any]:
     return _EXPLICIT | ({"timestep": "2 fs"} if light else {})
 
 
+def needs_water(name: str, solvent: str) -> str:
+    """What to say of a setting that is for explicit water only."""
+    return f"{name}: is for explicit water, and solvent is {solvent}; leave it out, or take --solvent opc"
+
+
 def _solvent_stride(values: dict[str, Any]) -> int:
     """The default; a `save_every` that is no number is refused elsewhere."""
     try:
         return _PROTEIN_FRAMES_PER_SOLVENT_FRAME * max(1, int(values.get("save_every", 10)))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0
 
 
@@ -231,7 +260,7 @@ def make_settings(values: Mapping[str, Any], *, where: str) -> RunSettings:
     try:
         return RunSettings.model_validate(dict(values))
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
+        first = next((one for one in error.errors() if one["type"] == "extra_forbidden"), error.errors()[0])
         place = _place(first["loc"])
         name = ".".join(str(part) for number, part in enumerate(place) if number != 1 or place[0] != "sampling")
         if first["type"] == "extra_forbidden":
@@ -239,9 +268,26 @@ def make_settings(values: Mapping[str, Any], *, where: str) -> RunSettings:
             keys = [field.alias or key for key, field in section.model_fields.items()]
             keys = {"sampling": known_keys(place), "restraints": list(Restraint.model_fields)}.get(str(place[0]), keys)
             raise InputError(f"{where}: unknown setting {name!r}; {_hint(str(place[-1]), keys)}") from error
-        reason = first["msg"].removeprefix("Value error, ")
+        reason = _REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
         given = f", got {first['input']!r}" if name else ""
         raise InputError(f"{where}: {name + ': ' if name else ''}{reason}{given}") from error
+
+
+_REASONS = {
+    "missing": "is missing",
+    "tuple_type": "expected a list",
+    "model_type": "expected keys and values",
+    "string_type": "expected text",
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_parsing": "expected a number",
+    "float_type": "expected a number",
+    "finite_number": "expected a finite number",
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+}
+"""By pydantic's name of an error, where its own words are those of programmers."""
 
 
 def _place(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
@@ -256,6 +302,17 @@ def _hint(key: str, known: list[str]) -> str:
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is given twice, of which YAML would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is given twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def read_settings(path: Path) -> dict[str, Any]:
     """Keys and values of a YAML settings file, unchecked.
 
@@ -263,10 +320,10 @@ def read_settings(path: Path) -> dict[str, Any]:
         InputError: there is no such file, or it is not a YAML mapping.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError as error:
         raise InputError(f"settings file {path} does not exist") from error
-    except (yaml.YAMLError, UnicodeDecodeError, IsADirectoryError) as error:
+    except (yaml.YAMLError, ValueError, IsADirectoryError) as error:  # ValueError: its encoding, or an impossible date
         raise InputError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
     if values is None:
         return {}

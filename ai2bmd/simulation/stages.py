@@ -29,7 +29,7 @@ class Stage(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     name: str = pydantic.Field(min_length=1, max_length=40)
-    minimise: int | None = pydantic.Field(default=None, ge=1)
+    minimise: int | None = pydantic.Field(default=None, ge=1, le=10**9)
     """Steps of minimisation; the stage has no time then."""
     time_ps: Picoseconds | None = pydantic.Field(default=None, alias="time", gt=0)
     ensemble: Literal["nvt", "npt"] = "nvt"

@@ -11,18 +11,22 @@ class GrowingTable:
     def __init__(self, path: Path, columns: tuple[str, ...], *, keep_bytes: int | None = None) -> None:
         """Make a table, or continue one after its first `keep_bytes` bytes; what follows them stays until `commit`.
 
+        One to be continued that is missing, or no table any more, begins anew.
+
         Raises:
             OSError: the disk is full.
         """
-        self._path, self._pending, self._stale = path, b"", False
+        self._path, self._pending, self._stale, self.size = path, b"", False, 0
+        self._head = (",".join(columns) + "\n").encode()
+        if keep_bytes is not None and not path.exists():
+            keep_bytes = None
         self._file = path.open("xb" if keep_bytes is None else "r+b", buffering=0)
-        if keep_bytes is None:
-            self._pending = (",".join(columns) + "\n").encode()
-            self.size = 0
-        else:
-            stored = os.fstat(self._file.fileno()).st_size
+        stored = os.fstat(self._file.fileno()).st_size
+        if keep_bytes is not None and self._file.read(len(columns[0]) + 1) == f"{columns[0]},".encode():
             self.size = min(keep_bytes, stored)
-            self._stale = stored > self.size
+        else:
+            self._pending = self._head
+        self._stale = stored > self.size
 
     def append_row(self, cells: list[str]) -> None:
         """Add a row."""
@@ -30,9 +34,9 @@ class GrowingTable:
 
     def truncate(self, size: int) -> None:
         """Drop the rows after the first `size` bytes, and those not yet committed."""
-        self._pending = b""
-        self._file.truncate(size)
-        self.size, self._stale = size, False
+        self.size, self._stale = min(size, self.size), False
+        self._pending = b"" if self.size else self._head
+        self._file.truncate(self.size)
 
     def commit(self) -> None:
         """Bring all rows to the disk, or none.

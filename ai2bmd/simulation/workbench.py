@@ -32,7 +32,7 @@ from ai2bmd.simulation.run_directory import RunDirectory
 from ai2bmd.simulation.sampling_files import references
 from ai2bmd.simulation.settings import RunSettings
 from ai2bmd.simulation.shape_restraint import add_shape_restraint
-from ai2bmd.structure.files import PreparedStructure, read_prepared
+from ai2bmd.structure.files import PreparedStructure, read_prepared, read_written
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +159,7 @@ def open_workbench(directory: RunDirectory, settings: RunSettings) -> Workbench:
     device = torch_device(settings.device)
     topology, positions_A = prepared.topology, prepared.positions_A
     if settings.explicit:
-        file = app.PDBxFile(str(directory.system))
+        file = read_written(directory.system)
         topology = file.topology
         positions_A = np.array(file.positions.value_in_unit(unit.angstrom), dtype=np.float64)
     corrected = corrected_system(

@@ -58,6 +58,21 @@ def read_prepared(path: str | Path) -> PreparedStructure:
     )
 
 
+def read_written(path: Path) -> app.PDBFile | app.PDBxFile:
+    """A structure as a run wrote it, unchecked: `.cif` as mmCIF, else PDB.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    try:
+        return (app.PDBxFile if path.suffix == ".cif" else app.PDBFile)(str(path))
+    except Exception as error:  # OpenMM raises errors of many kinds
+        raise InputError(
+            f"{path} is missing or damaged ({' '.join(str(error).split())}); it belongs to the run and must stay as it "
+            "was written: put a copy back, or start the run anew"
+        ) from error
+
+
 def _openmm_file(path: Path, *, mmcif: bool) -> app.PDBFile | app.PDBxFile:
     try:
         return (app.PDBxFile if mmcif else app.PDBFile)(io.StringIO(read_text(path)))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import h5py
+import numpy as np
+from jaxtyping import Int
 
 from ai2bmd.errors import InputError
 from ai2bmd.trajectory.journal import finish_commit
@@ -48,6 +50,21 @@ def check_complete(path: Path) -> None:
             raise InputError(f"{path} is cut off in the middle of frame {min(found) + 1} of the {group.name}; {cure}")
 
 
+def check_atoms(path: Path, atomic_numbers: Int[np.ndarray, " atoms"]) -> None:
+    """Make sure that a whole trajectory is of this protein.
+
+    Raises:
+        InputError: its atoms are others.
+    """
+    with h5py.File(path, "r") as hdf5:
+        stored = dataset(hdf5, PROTEIN.species)[:]
+    if not np.array_equal(stored, atomic_numbers):
+        raise InputError(
+            f"{path} belongs to another run: it has {len(stored)} atoms that are not the {len(atomic_numbers)} of this "
+            "protein; put the trajectory of this run back in its place"
+        )
+
+
 def missing_bytes(path: Path) -> int:
     """How many bytes of an HDF5 file are cut off its end.
 
@@ -59,7 +76,9 @@ def missing_bytes(path: Path) -> int:
     with path.open("rb") as file:
         head = file.read(48)
     if len(head) < 48 or not head.startswith(_SIGNATURE):
-        raise InputError(f"{path} is not an HDF5 file, or nothing of it is left")
+        raise InputError(
+            f"{path} is not an HDF5 file, or nothing of it is left; put a copy of it back, or start the run anew"
+        )
     if head[8] > 1:  # only superblocks 0 and 1, the ones written here, have the end at this place
         return 0
     (end,) = struct.unpack_from("<Q", head, 40)

@@ -222,6 +222,12 @@ def test_a_run_without_box_or_solvent(tmp_path, examples, capsys):
     assert MDAnalysis.Universe(run / "prepared.pdb", tmp_path / "a.xtc").trajectory[1].dimensions is None
     assert main(["export", str(run), "-o", str(tmp_path / "b.xtc"), "--solvent"]) == 2
     assert "holds no solvent; it is saved in explicit water" in capsys.readouterr().err
+    prepared = (run / "prepared.pdb").read_text()
+    half = "\n".join(line for line in prepared.splitlines() if not line.startswith("ATOM") or int(line[22:26]) < 6)
+    for damaged, reason in (("", "is missing or damaged"), (half, "are of different runs")):
+        (run / "prepared.pdb").write_text(damaged)
+        assert main(["export", str(run), "-o", str(tmp_path / "b.xtc")]) == 2
+        assert reason in capsys.readouterr().err
     (run / "trajectory.h5").unlink()
     assert main(["export", str(run), "-o", str(tmp_path / "b.xtc")]) == 2
     assert "is not a run directory with a trajectory: trajectory.h5 is missing" in capsys.readouterr().err

@@ -95,6 +95,11 @@ def test_a_misspelt_key(tmp_path, refused, examples):
     assert "settings.yaml: unknown setting 'temprature'; did you mean 'temperature'?" in text
 
 
+def test_flags_of_explicit_water_without_it(tmp_path, refused, examples):
+    words = ("--solvent", "gbn2", "--salt", "0.15M", "-o", tmp_path / "run")
+    assert "--salt: is for explicit water, and solvent is gbn2" in refused("run", examples / "chignolin.pdb", *words)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU")
 def test_cuda_asked_for_and_absent(tmp_path, refused, examples):
     text = refused("run", examples / "chignolin.pdb", "--device", "cuda", "-o", tmp_path / "run")

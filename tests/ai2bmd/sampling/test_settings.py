@@ -105,7 +105,7 @@ def test_temperatures_in_full_or_as_a_ladder(tmp_path):
     [
         ({"method": "umbrella"}, {}, "sampling: method: expected one of metadynamics, .*, got 'umbrella'"),
         ({}, {}, "sampling: method: expected one of .*, got None"),
-        ({"method": "replica-exchange"}, {}, "sampling.temperatures: Field required"),
+        ({"method": "replica-exchange"}, {}, "sampling.temperatures: is missing"),
         (ladder(temperatures=["330 K", "300 K"]), {}, "temperatures: expected them in ascending order"),
         (ladder(temperatures=["300 K"]), {}, "sampling.temperatures: .* at least 2 items"),
         (ladder(temperatures={"lowest": "300 K", "highest": "400 K"}), {}, "sampling.temperatures.*number"),

@@ -167,7 +167,7 @@ def test_what_does_not_fit_is_told_before_anything_is_done(tmp_path, start, held
     [
         ({"restraints": [{"atoms": "name CA", "stiffness": "0 kcal/mol/A2"}]}, r"restraints.0.stiffness: .*greater"),
         ({"restraints": [{"atoms": "name CA", "k": 3}]}, r"unknown setting 'restraints.0.k'"),
-        ({"restraints": [{"stiffness": "1 kcal/mol/A2"}]}, r"restraints.0.atoms: Field required"),
+        ({"restraints": [{"stiffness": "1 kcal/mol/A2"}]}, r"restraints.0.atoms: is missing"),
         ({"restraints": "name CA"}, "restraints: "),
         ({"frozen": ""}, "frozen: "),
     ],

@@ -10,6 +10,7 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import yaml
@@ -19,6 +20,7 @@ from ai2bmd.errors import InputError
 from ai2bmd.simulation.checkpoint import read_checkpoint
 from ai2bmd.simulation.driver import Session
 from ai2bmd.simulation.launch import resume_run
+from ai2bmd.trajectory.layout import PROTEIN, dataset
 from ai2bmd.trajectory.reader import read_trajectory
 
 
@@ -124,6 +126,41 @@ def test_a_trajectory_cut_off_is_recovered_with_a_word(tmp_path, start):
     assert 0 < missing < 5
     np.testing.assert_array_equal(after.positions_A[: len(whole.step) - missing], whole.positions_A[:-missing])
     assert list(after.step[-5:]) == [42, 44, 46, 48, 50]
+
+
+@pytest.mark.parametrize(
+    "damage", [Path.unlink, lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b"?" * 9999)]
+)
+def test_a_log_that_is_lost_begins_anew_with_a_word(tmp_path, start, damage):
+    start(tmp_path / "run", time="20fs", save_every=5)
+    damage(tmp_path / "run" / "log.csv")
+    assert any("The log: rows before the checkpoint" in line for line in resume(tmp_path / "run", "40fs"))
+    with (tmp_path / "run" / "log.csv").open() as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["25", "30", "35", "40"]
+    assert not any("The log" in line for line in resume(tmp_path / "run", "60fs"))
+    assert list(read_trajectory(tmp_path / "run" / "trajectory.h5").step) == list(range(0, 61, 5))
+
+
+def test_the_trajectory_of_another_protein_is_refused_and_left_alone(tmp_path, start):
+    start(tmp_path / "run", time="20fs")
+    path = tmp_path / "run" / "trajectory.h5"
+    with h5py.File(path, "r+") as hdf5:
+        dataset(hdf5, PROTEIN.species)[0] = 6
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="belongs to another run"):
+        resume(tmp_path / "run", "40fs")
+    assert path.read_bytes() == before
+
+
+def test_what_a_broken_off_start_leaves_is_told_alike(tmp_path, start):
+    start(tmp_path / "run", time="5fs")
+    for name in ("settings.yaml", "checkpoint", "equilibration", "equilibration.csv", "log.csv", "report.html"):
+        (tmp_path / "run" / name).unlink(missing_ok=True)
+    for file in (tmp_path / "run").glob("trajectory*"):
+        file.unlink()
+    for attempt in (lambda: resume(tmp_path / "run"), lambda: start(tmp_path / "run", time="5fs")):
+        with pytest.raises(InputError, match=r"holds no run yet, .* remove the directory and start the run anew"):
+            attempt()
 
 
 def test_a_checkpoint_of_another_system_is_refused(tmp_path, start, model):

@@ -44,12 +44,46 @@ def test_a_misspelt_key_is_refused_with_the_nearest_known_one(key, near):
         ("coupling", "half", "'units', 'whole' or 'off'"),
         ("seed", -1, "greater than or equal to 0"),
         ("save_every", 0, "greater than or equal to 1"),
-        ("save_every", "often", "valid integer"),
+        ("save_every", "often", "whole number"),
+        ("time", "1e400 fs", "finite number"),
+        ("time", "1e30 ps", "is more than 1e.12 timesteps"),
+        ("checkpoint_every", 10**30, "less than or equal to"),
+        ("hydrogen_mass", "5 u", "less than or equal to 4"),
+        ("threads", 10**9, "less than or equal to 1024"),
+        ("salt", "0.1 M", "is for explicit water, and solvent is gbn2"),
+        ("crystal_waters", "keep", "is for explicit water"),
+        ("equilibration", {"name": "heat"}, "expected a list"),
+        ("equilibration", [{"name": "heat", "time": "0.1 fs"}], "stage heat: 0.0001 ps is less than one timestep"),
     ],
 )
 def test_values_that_cannot_be_are_refused(key, value, reason):
     with pytest.raises(InputError, match=f"run.yaml: {key}: .*{reason}"):
         make_settings({key: value}, where="run.yaml")
+
+
+@pytest.mark.parametrize(
+    "values, reason",
+    [
+        ({"restraints": [{"atom": "name CA"}]}, "unknown setting 'restraints.0.atom'; did you mean 'atoms'"),
+        ({"sampling": {"method": "metadynamics", "variable": []}}, "'sampling.variable'; did you mean 'variables'"),
+        ({"equilibration": [{"tme": "1 ps"}]}, "'equilibration.0.tme'; did you mean 'time'"),
+        ({"sampling": {"method": "metadynamics", "variables": [{"kind": "psy"}]}}, "one line like `phi: A 3`"),
+        (
+            {"sampling": {"method": "metadynamics", "variables": [{"rmsd": "all", "range": ["0 A", "1e300 A"]}]}},
+            r"would have 1e\+15 grid points",
+        ),
+        ({"solvent": "opc", "save_every": float("inf")}, "save_every: .*whole number|finite"),
+    ],
+)
+def test_mistakes_further_down_are_named_where_they_are(values, reason):
+    with pytest.raises(InputError, match=reason) as told:
+        make_settings(values, where="run.yaml")
+    assert len(str(told.value)) < 300
+
+
+def test_settings_of_water_are_taken_with_water():
+    """Negative control of the refusal without."""
+    assert make_settings({"solvent": "opc", "salt": "0.1 M", "pressure": "2 bar"}, where="test").salt_M == 0.1
 
 
 def test_what_amoeba_suggests_and_refuses():
@@ -95,6 +129,12 @@ def test_files_that_are_no_settings(tmp_path: Path):
     (tmp_path / "broken.yaml").write_text("a: [1\n")
     with pytest.raises(InputError, match="cannot be read as YAML"):
         read_settings(tmp_path / "broken.yaml")
+    (tmp_path / "twice.yaml").write_text("time: 1 ps\ntime: 2 ps\n")
+    with pytest.raises(InputError, match="'time' is given twice"):
+        read_settings(tmp_path / "twice.yaml")
+    (tmp_path / "date.yaml").write_text("time: 2026-99-99\n")
+    with pytest.raises(InputError, match="cannot be read as YAML"):
+        read_settings(tmp_path / "date.yaml")
     (tmp_path / "empty.yaml").write_text("")
     assert read_settings(tmp_path / "empty.yaml") == {}
 
