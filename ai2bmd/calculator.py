@@ -101,7 +101,7 @@ class AI2BMDCalculator(Calculator):
         """Compute all results; ASE calls this when positions have changed.
 
         Raises:
-            InputError: the atoms are not those of the prepared structure.
+            InputError: the atoms are not those of the prepared structure, or a position is not finite.
         """
         super().calculate(atoms, properties or ["energy"], system_changes)
         assert self.atoms is not None  # just set
@@ -123,6 +123,12 @@ class AI2BMDCalculator(Calculator):
             raise InputError(
                 f"atoms: expected the {len(self._numbers)} atoms of the prepared structure, got {len(atoms)}; "
                 "start from `calculator.prepared_atoms`"
+            )
+        undefined = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))
+        if len(undefined):
+            raise InputError(
+                f"atoms: expected finite positions, got {atoms.positions[undefined[0]]} for "
+                f"{self._labels[undefined[0]]}; start from `calculator.prepared_atoms`, or take shorter steps"
             )
         different = np.flatnonzero(atoms.numbers != self._numbers)
         if len(different):

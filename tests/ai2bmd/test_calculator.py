@@ -79,6 +79,14 @@ def test_vibrations_of_one_atom(calculator, tmp_path):
     assert np.abs(vibrations.get_energies()).max() > 0.05  # eV: a stretch against its neighbours
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_position_that_is_no_number_is_refused(calculator, value):
+    atoms = calculator.prepared_atoms
+    atoms.positions[3, 1] = value
+    with pytest.raises(InputError, match=r"expected finite positions, got .* chain A, residue"):
+        atoms.get_potential_energy()
+
+
 def test_other_atoms_are_refused(calculator):
     atoms = calculator.prepared_atoms
     with pytest.raises(InputError, match="expected the 166 atoms of the prepared structure, got 165"):
