@@ -38,7 +38,7 @@ def _run(examples: Path, output: Path, **changes: object) -> Path:
 def wet(tmp_path_factory, examples) -> Path:
     """A run in water with virtual sites: 9 frames of the protein, 5 of the solvent."""
     folder = tmp_path_factory.mktemp("export") / "wet"
-    return _run(examples, folder, solvent="opc", padding="4A", time="80fs", save_solvent_every=10)
+    return _run(examples, folder, solvent="opc", timestep="2fs", padding="4A", time="80fs", save_solvent_every=10)
 
 
 @pytest.fixture(scope="module")
