@@ -48,8 +48,6 @@ WAYS = (
     Way("corrected, flexible, 1 fs", 1.0, constraints="none"),
     Way("corrected, flexible, 2 fs outside, 1 fs inside", 2.0, constraints="none", substeps=2),
     Way("corrected, constraints, 4 fs outside, 2 fs inside", 4.0, substeps=2),
-    Way("amber19, flexible, 1 fs", 1.0, constraints="none", corrected=False),
-    Way("corrected, flexible, 0.5 fs", 0.5, constraints="none"),
 )
 
 

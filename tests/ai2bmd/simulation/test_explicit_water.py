@@ -122,11 +122,12 @@ def test_the_solvent_is_saved_at_its_own_stride_without_virtual_sites(tmp_path, 
     [
         ({"save_solvent_every": 15}, r"save_solvent_every: expected a multiple of save_every \(10 steps\), .* got 15"),
         ({"save_solvent_every": -10}, "save_solvent_every: .*greater than or equal to 0"),
-        ({"save_solvent_every": 10, "solvent": "gbn2"}, "save_solvent_every: there is no solvent to save"),
     ],
 )
 def test_strides_of_the_solvent_that_cannot_be(tmp_path, wet, changes, reason):
     with pytest.raises(InputError, match=reason):
         wet(tmp_path / "run", **changes)
+    with pytest.raises(InputError, match="save_solvent_every: there is no solvent to save"):
+        make_settings({"solvent": "gbn2", "save_solvent_every": 10}, where="settings")
     assert make_settings({"solvent": "opc", "save_every": 25}, where="").save_solvent_every == 2500
     assert make_settings({"solvent": "gas"}, where="").save_solvent_every == 0
