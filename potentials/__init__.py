@@ -1,1 +1,5 @@
-"""Potentials: (atomic numbers, positions, charges) to energy; ViSNet, model files and training."""
+"""Potentials: (atomic numbers, positions, charges) to energy; ViSNet, model files, training, quantum chemistry."""
+
+from potentials.quantum_chemistry.label import Label, QuantumChemistryError, label_molecule
+
+__all__ = ["Label", "QuantumChemistryError", "label_molecule"]

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from openmm import OpenMMException
 
 from ai2bmd.assembly import CorrectedSystem, corrected_system
 from ai2bmd.engine import Engine, Snapshot, degrees_of_freedom
@@ -47,6 +48,7 @@ WAYS = (
     Way("amber19, constraints, 3 u, 4 fs", 4.0, hydrogen_mass_u=3.0, corrected=False),
     Way("corrected, flexible, 1 fs", 1.0, constraints="none"),
     Way("corrected, flexible, 2 fs outside, 1 fs inside", 2.0, constraints="none", substeps=2),
+    Way("corrected, flexible, 2 fs outside, 0.5 fs inside", 2.0, constraints="none", substeps=4),
     Way("corrected, constraints, 4 fs outside, 2 fs inside", 4.0, substeps=2),
 )
 
@@ -132,19 +134,23 @@ def measure(
     steps = round(40.0 / way.timestep_fs)
     times, energies, temperatures = [], [], []
     clock = time.process_time()
-    while (state := engine.state()).time_ps < length_ps:
-        times.append(state.time_ps)
-        energies.append(state.potential_energy + state.kinetic_energy)
-        temperatures.append(state.temperature_K)
-        engine.step(steps)
+    try:
+        while (state := engine.state()).time_ps < length_ps:
+            times.append(state.time_ps)
+            energies.append(state.potential_energy + state.kinetic_energy)
+            temperatures.append(state.temperature_K)
+            engine.step(steps)
+    except OpenMMException:  # particles flew apart: a result too, told by the length it held
+        length_ps, energies = times[-1], [np.nan] * len(energies)
     seconds = (time.process_time() - clock) / (len(times) * steps)
     scale = 1000.0 / (degrees_of_freedom(engine.context.getSystem()) * BOLTZMANN_EV_K * 300.0)
     slope, error = slope_with_error(np.array(times), np.array(energies))
+    fluctuation = np.sqrt(np.var(energies) - slope**2 * np.var(times))  # about the fitted line
     return asdict(way) | {
         "length_ps": length_ps,
         "drift_kT_per_ns_dof": slope * scale,
         "error": error * scale,
-        "fluctuation_eV": float(np.std(np.array(energies) - np.polyval(np.polyfit(times, energies, 1), times))),
+        "fluctuation_eV": float(fluctuation),
         "temperature_K": float(np.mean(temperatures)),
         "ms_per_step": 1000.0 * seconds,
         "ns_per_day": way.timestep_fs * 1e-6 * 86_400.0 / seconds,
@@ -153,6 +159,8 @@ def measure(
 
 def slope_with_error(times: np.ndarray, values: np.ndarray, *, blocks: int = 5) -> tuple[float, float]:
     """Slope of a straight line, and its standard error from the slopes with one block left out (jackknife)."""
+    if np.isnan(values).any():
+        return np.nan, np.nan
     slope = float(np.polyfit(times, values, 1)[0])
     parts = np.array_split(np.arange(len(times)), blocks)
     left_out = [np.polyfit(np.delete(times, part), np.delete(values, part), 1)[0] for part in parts]
@@ -167,6 +175,8 @@ def draw(rows: list[dict], path: Path) -> None:
     drifts = [abs(float(row["drift_kT_per_ns_dof"])) for row in rows][::-1]
     errors = [float(row["error"]) for row in rows][::-1]
     axes.barh(names, drifts, xerr=errors, color=["#8c98a4" if "amber19" in name else "#2f6fb5" for name in names])
+    for place in np.flatnonzero(np.isnan(drifts)):
+        axes.text(0.0, place, f" fell apart after {float(rows[::-1][place]['length_ps']):.1f} ps", va="center")
     reference = next(float(row["drift_kT_per_ns_dof"]) for row in rows if row["name"] == WAYS[0].name)
     axes.axvline(abs(reference), color="#d9772b", linestyle="--", label="amber19, 2 fs")
     axes.set_xlabel("drift of the total energy, kT per ns and degree of freedom (absolute value)")
