@@ -175,7 +175,7 @@ def draw(rows: list[dict], path: Path) -> None:
     drifts = [abs(float(row["drift_kT_per_ns_dof"])) for row in rows][::-1]
     errors = [float(row["error"]) for row in rows][::-1]
     axes.barh(names, drifts, xerr=errors, color=["#8c98a4" if "amber19" in name else "#2f6fb5" for name in names])
-    for place in np.flatnonzero(np.isnan(drifts)):
+    for place in np.flatnonzero(np.isnan(drifts)).tolist():
         axes.text(0.0, place, f" fell apart after {float(rows[::-1][place]['length_ps']):.1f} ps", va="center")
     reference = next(float(row["drift_kT_per_ns_dof"]) for row in rows if row["name"] == WAYS[0].name)
     axes.axvline(abs(reference), color="#d9772b", linestyle="--", label="amber19, 2 fs")

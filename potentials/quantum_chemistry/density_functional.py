@@ -4,6 +4,7 @@ The SCF runs twice: on a coarse grid from the atoms' densities until it is about
 of the steps so cost a tenth. Coulomb integrals of density fitting are computed once and kept, if they fit into memory.
 """
 
+import importlib
 import importlib.util
 import warnings
 from functools import partial
@@ -14,6 +15,7 @@ import pyscf
 from ase.data import chemical_symbols
 from ase.units import Bohr, Hartree
 from pyscf import dft, gto
+from pyscf.df.addons import make_auxmol
 
 from potentials.quantum_chemistry.dispersion import Corrections, corrections
 from potentials.quantum_chemistry.label import Engine, Label, QuantumChemistryError
@@ -81,14 +83,14 @@ def _converged(molecule: gto.Mole, method: Method) -> tuple[Any, str]:
 
 
 def _mean_field(molecule: gto.Mole, method: Method, *, grid_level: int) -> Any:
-    field = dft.RKS(molecule, xc=method.functional).density_fit(auxbasis=method.auxiliary_basis)
+    field: Any = dft.RKS(molecule, xc=method.functional).density_fit(auxbasis=method.auxiliary_basis)
     field.nlc, field.disp = False, False
     field.grids.level = grid_level
     field.conv_tol, field.conv_tol_grad, field.conv_check = method.energy_tolerance_Eh, method.gradient_tolerance, False
     field.max_cycle = _MOST_CYCLES
     if on_gpu():
         return field.to_gpu()
-    auxiliary = field.with_df.auxmol or pyscf.df.addons.make_auxmol(molecule, method.auxiliary_basis)
+    auxiliary = make_auxmol(molecule, method.auxiliary_basis)
     if auxiliary.nao * molecule.nao * (molecule.nao + 1) * 4 <= _LARGEST_INTEGRALS_BYTES:
         field.with_df.max_memory = field.max_memory = 2 * _LARGEST_INTEGRALS_BYTES / 2**20
         if grid_level == _COARSE_GRID:
@@ -100,8 +102,7 @@ def on_gpu() -> bool:
     """Whether labels are computed on a GPU: GPU4PySCF is installed, and CUDA has a device."""
     if importlib.util.find_spec("gpu4pyscf") is None:
         return False
-    import cupy  # comes with GPU4PySCF
-
+    cupy = importlib.import_module("cupy")  # comes with GPU4PySCF
     return cupy.cuda.runtime.getDeviceCount() > 0
 
 
