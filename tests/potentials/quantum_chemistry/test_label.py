@@ -55,7 +55,7 @@ def test_forces_are_the_gradient_of_the_energy(molecule, charge, method):
 def test_nothing_depends_on_where_a_molecule_lies():
     numbers, positions = OXONIUM
     here = label_molecule(numbers, positions, 1, "m06-2x/6-31g*")
-    there = label_molecule(numbers, positions + [30.0, -20.0, 5.0], 1, "m06-2x/6-31g*")
+    there = label_molecule(numbers, positions + np.array([30.0, -20.0, 5.0]), 1, "m06-2x/6-31g*")
     assert there.energy_eV == pytest.approx(here.energy_eV, abs=1e-7)
     np.testing.assert_allclose(there.dipole_eA, here.dipole_eA, atol=1e-6)
     np.testing.assert_allclose(there.forces_eV_A, here.forces_eV_A, atol=1e-5)
