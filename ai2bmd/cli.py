@@ -17,6 +17,7 @@ COMMANDS = {
     "resume": "continue an interrupted or finished run",
     "analyze": "write the HTML report of a run",
     "export": "write the trajectory of a run as XTC, DCD or PDB",
+    "label": "compute quantum-chemistry labels of conformations",
     "train": "train a ViSNet potential",
 }
 

@@ -14,9 +14,11 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from potentials.errors import PotentialError
+from potentials.label_store import FAILURES
 
 Target = Literal["correction", "full"]
 UNIT = "unit"
+UNMARKED = -1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Molecules:
 
     `label` indexes `label_names`: the unit's name, or the cluster's residues. `origin` indexes `origin_names`: "unit",
     or the protein the cluster was cut from ("pair" for two free residues). `energies`, `forces` are the reference,
-    `mm_*` the force field's.
+    `mm_*` the force field's. `test` is what the file itself says: 1 never to be trained on, 0 to be trained on, -1 the
+    file does not say.
     """
 
     atomic_numbers: Int64[np.ndarray, " atoms"]
@@ -38,6 +41,7 @@ class Molecules:
     total_charge: Int64[np.ndarray, " molecules"]
     offsets: Int64[np.ndarray, " molecules_plus_1"]
     start: Int64[np.ndarray, " molecules"]
+    test: Int64[np.ndarray, " molecules"]
     label: Int64[np.ndarray, " molecules"]
     label_names: tuple[str, ...]
     origin: Int64[np.ndarray, " molecules"]
@@ -77,7 +81,7 @@ def select(molecules: Molecules, chosen: Int64[np.ndarray, " n"]) -> Molecules:
     """Only the chosen molecules, in that order."""
     atoms = atoms_of(molecules.offsets, chosen)
     per_atom = ("atomic_numbers", "charges", "positions", "forces", "mm_forces")
-    per_molecule = ("energies", "mm_energies", "total_charge", "start", "label", "origin")
+    per_molecule = ("energies", "mm_energies", "total_charge", "start", "test", "label", "origin")
     return dataclasses.replace(
         molecules,
         offsets=np.concatenate(([0], np.cumsum(molecules.sizes[chosen]))),
@@ -104,13 +108,13 @@ def concatenate(parts: Sequence[Molecules]) -> Molecules:
 
 
 def load_units(path: Path | str) -> Molecules:
-    """Read the units file: one group per unit, its frames in one array.
+    """Read the units file, or a store of labels: one group per unit, its frames in one array.
 
     Raises:
         PotentialError: the file is missing or not of this layout.
     """
     with _open(path) as file:
-        return concatenate([_unit(name, _group(file, name)) for name in file])
+        return concatenate([_unit(name, _group(file, name)) for name in file if name != FAILURES])
 
 
 def load_clusters(path: Path | str) -> Molecules:
@@ -134,6 +138,7 @@ def load_clusters(path: Path | str) -> Molecules:
         total_charge=data["total_charge"].astype(np.int64),
         offsets=data["offsets"],
         start=data["start"].astype(np.int64),
+        test=np.full(len(data["energy"]), UNMARKED, np.int64),
         label=label.astype(np.int64),
         label_names=tuple(map(str, label_names)),
         origin=origin.astype(np.int64),
@@ -160,6 +165,7 @@ def _unit(name: str, data: dict[str, Any], origin: str = UNIT) -> Molecules:
         total_charge=np.full(frames, data["total_charge"], np.int64),
         offsets=np.arange(frames + 1) * atoms,
         start=np.asarray(data.get("start", np.arange(frames)), np.int64),
+        test=np.asarray(data.get("test", np.full(frames, UNMARKED)), np.int64),
         label=np.zeros(frames, np.int64),
         label_names=(name,),
         origin=np.zeros(frames, np.int64),

@@ -55,6 +55,7 @@ def prepare_data(config: TrainingConfig, folder: Path, *, n_elements: int) -> Pr
         raise PotentialError(
             f"data has atomic number {molecules.atomic_numbers.max()}, the model knows below {n_elements}"
         )
+    _check_finite(molecules, config)
     held = held_out(molecules)
     training, tested = select(molecules, np.flatnonzero(~held)), select(molecules, np.flatnonzero(held))
     energies = training.target_energies(config.target)
@@ -70,6 +71,16 @@ def prepare_data(config: TrainingConfig, folder: Path, *, n_elements: int) -> Pr
         element_energies=elements,
         files=data_files(config, folder),
     )
+
+
+def _check_finite(molecules: Molecules, config: TrainingConfig) -> None:
+    """Labels of molecules without templates have no force field values."""
+    usable = np.isfinite(molecules.target_energies(config.target)).all()
+    if not (usable and np.isfinite(molecules.target_forces(config.target)).all()):
+        raise PotentialError(
+            f"data: energies or forces for target {config.target} are not finite in some molecules; labels of "
+            "molecules without templates of the force field can serve target full only"
+        )
 
 
 def validation_part(tested: Molecules, record: RecordSettings) -> np.ndarray:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from jaxtyping import Bool
 
-from potentials.training.dataset import UNIT, Molecules
+from potentials.training.dataset import UNIT, UNMARKED, Molecules
 
 HELD_OUT_PROTEINS = ("xcr50", "NuG2")
 HELD_OUT_OF_UNIT = 0.15
@@ -16,14 +16,15 @@ def held_out(molecules: Molecules) -> Bool[np.ndarray, " molecules"]:
     """True where a molecule must not be trained on.
 
     Of each unit the last 15 % of the start numbers, of the clusters two whole proteins, of the pairs the last 10 % of
-    the start numbers; fractions are rounded up.
+    the start numbers; fractions are rounded up. Where the file marks its molecules, its marks count instead.
     """
     origin = np.array(molecules.origin_names)[molecules.origin]
     held = np.isin(origin, HELD_OUT_PROTEINS)
     held |= _last_starts(molecules.start, origin == "pair", HELD_OUT_OF_PAIRS)
-    for label in np.unique(molecules.label[origin == UNIT]):
-        held |= _last_starts(molecules.start, (origin == UNIT) & (molecules.label == label), HELD_OUT_OF_UNIT)
-    return held
+    unmarked_unit = (origin == UNIT) & (molecules.test == UNMARKED)
+    for label in np.unique(molecules.label[unmarked_unit]):
+        held |= _last_starts(molecules.start, unmarked_unit & (molecules.label == label), HELD_OUT_OF_UNIT)
+    return held | (molecules.test == 1)
 
 
 def _last_starts(start: np.ndarray, among: np.ndarray, fraction: float) -> np.ndarray:

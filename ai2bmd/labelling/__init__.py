@@ -1,0 +1,1 @@
+"""Labelling campaigns: conformations in, a store of quantum-chemistry labels out."""
