@@ -57,6 +57,11 @@ def prepare_data(config: TrainingConfig, folder: Path, *, n_elements: int) -> Pr
         )
     _check_finite(molecules, config)
     held = held_out(molecules)
+    if not held.any() or held.all():
+        raise PotentialError(
+            f"data: {held.sum()} of {len(molecules)} molecules are held out, and a model is trained on some and tested "
+            "on others; add molecules of more trajectories"
+        )
     training, tested = select(molecules, np.flatnonzero(~held)), select(molecules, np.flatnonzero(held))
     energies = training.target_energies(config.target)
     elements = element_references(training, energies, n_elements)
@@ -75,11 +80,16 @@ def prepare_data(config: TrainingConfig, folder: Path, *, n_elements: int) -> Pr
 
 def _check_finite(molecules: Molecules, config: TrainingConfig) -> None:
     """Labels of molecules without templates have no force field values."""
-    usable = np.isfinite(molecules.target_energies(config.target)).all()
-    if not (usable and np.isfinite(molecules.target_forces(config.target)).all()):
+    needed = {
+        "energies": molecules.target_energies(config.target),
+        "forces": molecules.target_forces(config.target),
+        "mm_charges": molecules.charges if config.visnet().charge_features else np.zeros(0),
+    }
+    bad = [name for name, values in needed.items() if not np.isfinite(values).all()]
+    if bad:
         raise PotentialError(
-            f"data: energies or forces for target {config.target} are not finite in some molecules; labels of "
-            "molecules without templates of the force field can serve target full only"
+            f"data: {', '.join(bad)} for target {config.target} are not finite in some molecules; labels of molecules "
+            "without templates of the force field can serve target full without charge_features only"
         )
 
 

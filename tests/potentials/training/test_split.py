@@ -64,3 +64,11 @@ def test_labels_survive_concatenation(molecules: Molecules) -> None:
     names = np.array(both.label_names)[both.label]
     assert np.array_equal(names[: len(molecules)], np.array(molecules.label_names)[molecules.label])
     assert np.array_equal(names[len(molecules) :], names[: len(molecules)])
+
+
+def test_marks_of_the_file_count_instead_of_the_rule(molecules: Molecules) -> None:
+    marked = dataclasses.replace(molecules, test=np.where(molecules.is_unit(), molecules.start % 5 == 4, -1))
+    held = held_out(marked)
+    unit = marked.is_unit()
+    assert np.array_equal(held[unit], molecules.start[unit] % 5 == 4)
+    assert np.array_equal(held[~unit], held_out(molecules)[~unit])
