@@ -34,6 +34,8 @@ class ModelCard:
     data: tuple[dict[str, str], ...] = ()
     errors: dict[str, Any] = dataclasses.field(default_factory=dict)
     training: dict[str, Any] = dataclasses.field(default_factory=dict)
+    pretraining: dict[str, Any] | None = None
+    """Of a fine-tuned model: the level of theory, data and hash of the one it began with."""
     sha256: str = ""
     version: int = FORMAT_VERSION
 

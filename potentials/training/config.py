@@ -52,9 +52,13 @@ class OptimiserSettings(_Settings):
 
 
 class ScheduleSettings(_Settings):
-    """Length of the run, in steps or in minutes of wall time; the learning rate follows the progress through it."""
+    """Length of the run, in steps, in passes through the data or in minutes of wall time.
+
+    The learning rate follows the progress through it. With few labels it is passes that decide about overfitting.
+    """
 
     steps: int | None = Field(default=None, gt=0)
+    passes: float | None = Field(default=None, gt=0)
     time_limit_minutes: float | None = Field(default=None, gt=0)
     warmup_fraction: float = Field(default=0.02, ge=0, lt=1)
     final_fraction: float = Field(default=0.01, ge=0, le=1)
@@ -62,8 +66,8 @@ class ScheduleSettings(_Settings):
 
     @pydantic.model_validator(mode="after")
     def _one_length(self) -> "ScheduleSettings":
-        if (self.steps is None) == (self.time_limit_minutes is None):
-            raise ValueError("give either steps or time_limit_minutes")
+        if [self.steps, self.passes, self.time_limit_minutes].count(None) != 2:
+            raise ValueError("give one of steps, passes and time_limit_minutes")
         return self
 
 

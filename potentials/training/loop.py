@@ -119,7 +119,9 @@ def progress(state: TrainingState, schedule: ScheduleSettings) -> float:
     """The part of the run that is done, 0 to 1."""
     if schedule.steps is not None:
         return state.step / schedule.steps
-    assert schedule.time_limit_minutes is not None  # the settings have one or the other
+    if schedule.passes is not None:
+        return state.sampler.passes() / schedule.passes
+    assert schedule.time_limit_minutes is not None  # the settings have one of the three
     return state.elapsed_s / (60.0 * schedule.time_limit_minutes)
 
 
@@ -178,6 +180,7 @@ def _save(output: Path, state: TrainingState, config: TrainingConfig, data: Prep
         config={},
         data=data.files,
         errors={key: round(value, 4) for key, value in errors.items() if value == value},
+        pretraining=state.pretraining,
         training={"steps": state.step, "minutes": round(state.elapsed_s / 60, 1), "settings": config.model_dump()},
     )
     save_model(output / MODEL, state.average, card)
@@ -206,10 +209,9 @@ def _stop_requests() -> Iterator[Callable[[], bool]]:
 
 
 def _bar(schedule: ScheduleSettings, state: TrainingState, processes: Processes) -> tqdm:
-    by_steps = schedule.steps is not None
     return tqdm(
-        total=schedule.steps if by_steps else 60 * (schedule.time_limit_minutes or 0),
-        initial=state.step if by_steps else min(state.elapsed_s, 60 * (schedule.time_limit_minutes or 0)),
+        total=1.0,
+        initial=min(progress(state, schedule), 1.0),
         desc="training",
         bar_format="{desc}: {percentage:5.1f}%|{bar}| {elapsed}<{remaining}{postfix}",
         disable=processes.rank != 0,
@@ -219,5 +221,4 @@ def _bar(schedule: ScheduleSettings, state: TrainingState, processes: Processes)
 
 
 def _advance(bar: tqdm, state: TrainingState, schedule: ScheduleSettings) -> None:
-    done = state.step if schedule.steps is not None else state.elapsed_s
-    bar.update(min(done, bar.total) - bar.n)
+    bar.update(min(progress(state, schedule), 1.0) - bar.n)

@@ -51,6 +51,17 @@ def prepare_data(config: TrainingConfig, folder: Path, *, n_elements: int) -> Pr
         PotentialError: a file is unusable, or an element is beyond the model's `n_elements`.
     """
     molecules = load_data(config, folder)
+    return prepare_molecules(config, molecules, files=data_files(config, folder), n_elements=n_elements)
+
+
+def prepare_molecules(
+    config: TrainingConfig, molecules: Molecules, *, files: tuple[dict[str, str], ...], n_elements: int
+) -> PreparedData:
+    """Split and reference molecules in memory, which came from `files`.
+
+    Raises:
+        PotentialError: they are unusable, or an element is beyond the model's `n_elements`.
+    """
     if molecules.atomic_numbers.max() >= n_elements:
         raise PotentialError(
             f"data has atomic number {molecules.atomic_numbers.max()}, the model knows below {n_elements}"
@@ -74,7 +85,7 @@ def prepare_data(config: TrainingConfig, folder: Path, *, n_elements: int) -> Pr
         training=TrainingSet(training, energies - offsets, training.target_forces(config.target), features),
         validation=select(tested, validation_part(tested, config.record)),
         element_energies=elements,
-        files=data_files(config, folder),
+        files=files,
     )
 
 

@@ -53,11 +53,14 @@ def nuisance_features(molecules: Molecules) -> Float32[np.ndarray, "molecules fe
 
 
 def nuisance_offsets(
-    features: Float32[np.ndarray, "molecules features"], residuals: Float64[np.ndarray, " molecules"]
+    features: Float32[np.ndarray, "molecules features"],
+    residuals: Float64[np.ndarray, " molecules"],
+    *,
+    ridge: float = _RIDGE,
 ) -> Float64[np.ndarray, " features"]:
     """Ridge least squares of the residual energies (eV) on the features."""
     normal = features.T.astype(np.float64) @ features.astype(np.float64)
-    return np.linalg.solve(normal + _RIDGE * np.eye(len(normal)), features.T.astype(np.float64) @ residuals)
+    return np.linalg.solve(normal + ridge * np.eye(len(normal)), features.T.astype(np.float64) @ residuals)
 
 
 def _cluster_labels(molecules: Molecules, unit: np.ndarray) -> list[str]:

@@ -5,16 +5,18 @@ import json
 import os
 import pickle
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import Parameter
 
 from potentials.errors import PotentialError
-from potentials.model_file import load_model
 from potentials.training.averaging import averaged_copy
 from potentials.training.batching import Sampler
 from potentials.training.config import TrainingConfig
 from potentials.training.curves import Row
+from potentials.training.fine_tuning import move_references, pretraining_record, starting_model
 from potentials.training.optimisation import make_optimiser
 from potentials.training.preparation import PreparedData
 from potentials.visnet.model import ViSNet
@@ -34,18 +36,23 @@ class TrainingState:
     step: int = 0
     elapsed_s: float = 0.0
     rows: list[Row] = dataclasses.field(default_factory=list)
+    pretraining: dict[str, Any] | None = None
+    """Of the model it began with, for the card."""
 
 
 def initial_state(config: TrainingConfig, data: PreparedData, *, folder: Path, device: torch.device) -> TrainingState:
     """A run's beginning: weights from the seed, or from the model file `start_from` names."""
     torch.manual_seed(config.seed)
+    offsets, pretraining = np.zeros(data.training.features.shape[1], np.float32), None
     if config.start_from is None:
-        model = ViSNet(config.visnet())
+        model = ViSNet(config.visnet()).to(device)
         model.set_element_energies(torch.from_numpy(data.element_energies))
     else:
-        model = load_model(folder / config.start_from, force_field=config.force_field).model
-    model = model.to(device).train()
-    offsets = Parameter(torch.zeros(data.training.features.shape[1], device=device))
+        loaded = starting_model(config, folder)
+        model, pretraining = loaded.model.to(device), pretraining_record(loaded.card)
+        offsets = move_references(model, data.training, data.element_energies, target=config.target, device=device)
+    model = model.train()
+    offsets = Parameter(torch.from_numpy(offsets).to(device))
     return TrainingState(
         model=model,
         average=averaged_copy(model),
@@ -57,6 +64,7 @@ def initial_state(config: TrainingConfig, data: PreparedData, *, folder: Path, d
             cluster_share=config.data.cluster_share,
             seed=config.seed,
         ),
+        pretraining=pretraining,
     )
 
 

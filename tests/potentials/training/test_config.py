@@ -19,7 +19,7 @@ Settings = Callable[..., dict[str, object]]
         ({"optimiser": {"learning_rate": "fast"}}, "optimiser.learning_rate"),
         ({"model": {"chanels": 8}}, "chanels"),
         ({"model": {"lmax": 3}}, "lmax"),
-        ({"schedule": {"steps": 3, "time_limit_minutes": 3}}, "either steps or time_limit_minutes"),
+        ({"schedule": {"steps": 3, "time_limit_minutes": 3}}, "one of steps, passes and time_limit_minutes"),
         ({"data": {}}, "units, clusters or both"),
         ({"target": "full"}, "force_field belongs to target: correction"),
     ],

@@ -139,6 +139,16 @@ def test_two_processes_do_what_one_does(
     _assert_same_weights(one, read_checkpoint(tmp_path / "two" / "checkpoint.pt"), atol=2e-5)
 
 
+def test_a_run_may_last_passes_through_the_data(settings: Settings, data_folder: Path, tmp_path: Path) -> None:
+    config = training_config(settings(schedule={"passes": 2.5, "atoms_per_step": 40}), where="test")
+    data = prepare_data(config, data_folder, n_elements=20)
+    last = _train(config, data_folder, tmp_path)
+    clusters = data.training.molecules.sizes[~data.training.molecules.is_unit()].sum()
+    units = data.training.molecules.sizes[data.training.molecules.is_unit()].sum()
+    slowest = 2.5 * max(units, clusters) / 20  # half of the atoms of a step are from each
+    assert slowest - 1 <= last["step"] <= slowest + 3
+
+
 def test_rate_rises_and_falls() -> None:
     schedule = ScheduleSettings(steps=1, warmup_fraction=0.1, final_fraction=0.01)
     assert rate_factor(0.05, schedule) == pytest.approx(0.5)
