@@ -48,7 +48,10 @@ def claimed(path: Path) -> Iterator[None]:
 
 def _create(path: Path) -> bool:
     own = path.with_name(f"{uuid.uuid4().hex}.tmp")
-    own.write_text(f"{socket.gethostname()} {os.getpid()}\n")
+    with own.open("w") as stream:
+        stream.write(f"{socket.gethostname()} {os.getpid()}\n")
+        stream.flush()
+        os.fsync(stream.fileno())  # a machine that goes down leaves no claim without an owner
     try:
         os.link(own, path)
     except FileExistsError:
@@ -60,10 +63,13 @@ def _create(path: Path) -> bool:
 
 def _stale(path: Path) -> bool:
     try:
-        host, process = path.read_text().split()
+        words = path.read_text().split()
         age_s = time.time() - path.stat().st_mtime
     except FileNotFoundError:
+        return False  # given back; by now it may be another's, and is not to be removed
+    if len(words) != 2:
         return True
+    host, process = words
     if host != socket.gethostname():
         return age_s > _STALE_ELSEWHERE_S
     with suppress(PermissionError):  # alive, of another user

@@ -13,8 +13,9 @@ import h5py
 import numpy as np
 import pytest
 
+from potentials import label_locks
 from potentials.errors import PotentialError
-from potentials.label_locks import claim
+from potentials.label_locks import claim, release
 from potentials.label_store import FAILURES, ForceFieldLabel, Frame, LabelStore, Molecule, frame_key
 from potentials.quantum_chemistry.label import Label
 from potentials.training.dataset import load_units
@@ -129,6 +130,33 @@ def test_one_process_has_a_frame_and_a_dead_one_has_none(tmp_path: Path) -> None
     store.release(key)
     _fill(store, range(1))
     assert not store.claim(key)
+
+
+def test_a_claim_without_an_owner_is_retaken(tmp_path: Path) -> None:
+    (tmp_path / "empty.lock").touch()
+    assert claim(tmp_path / "empty.lock")
+    assert not claim(tmp_path / "empty.lock")
+
+
+def test_a_claim_given_back_goes_to_one_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, look, looks, others = tmp_path / "one.lock", label_locks._stale, [], []
+
+    def look_while_others_act(path: Path) -> bool:
+        looks.append(path)
+        if len(looks) == 1:
+            release(path)  # its owner, just before the first look
+        stale = look(path)
+        if len(looks) == 2:
+            others.append(label_locks._create(path))  # a third process, just after the second
+        return stale
+
+    assert claim(lock)
+    monkeypatch.setattr(label_locks, "_stale", look_while_others_act)
+    assert [claim(lock), *others].count(True) <= 1
+    assert looks
+    monkeypatch.undo()
+    release(lock)
+    assert claim(lock)
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.013, 0.04])
