@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 from scipy.spatial import KDTree
 
+from ai2bmd.structure.bonds import bonded
 from ai2bmd.structure.changes import Change
 from ai2bmd.structure.checks import ResidueRecord
 from ai2bmd.structure.geometry import Internal, place
 from ai2bmd.structure.names import CAPS
-from ai2bmd.structure.selection import bonded
 
 Caps = Literal["charged", "neutral", "acetyl"]
 _TORSIONS = (-70.0, -120.0, 180.0, 60.0, 120.0, -30.0)

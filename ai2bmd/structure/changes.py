@@ -40,6 +40,9 @@ def read_changes(path: Path) -> tuple[Change, ...]:
         InputError: the file is not what `write_changes` writes.
     """
     try:
-        return tuple(Change(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))["changes"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: is no list of changes as `ai2bmd prepare` writes it; remove the file") from error
+        changes = tuple(Change(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))["changes"])
+        if not all(isinstance(text, str) for change in changes for text in asdict(change).values()):
+            raise TypeError
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: is no list of changes as `ai2bmd prepare` writes it") from error
+    return changes

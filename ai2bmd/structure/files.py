@@ -1,6 +1,7 @@
 """Prepared structures on disk: NAME.pdb, and NAME.json beside it with what preparation changed."""
 
 import io
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,13 @@ from ai2bmd.environment import FORCE_FIELD_FILE
 from ai2bmd.errors import InputError
 from ai2bmd.labels import residue_label
 from ai2bmd.protein import protein_topology
+from ai2bmd.structure.bonds import check_bond_lengths
 from ai2bmd.structure.changes import Change, read_changes, write_changes
 from ai2bmd.structure.checks import check_backbone, check_chirality, check_file_overlaps, group_residues
 from ai2bmd.structure.names import CAPS, is_protein
 from ai2bmd.structure.records import read_records, read_text
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +54,19 @@ def read_prepared(path: str | Path) -> PreparedStructure:
     amino_acids = [residue for residue in residues if residue.name not in CAPS]
     check_backbone(amino_acids)
     check_chirality(amino_acids)
+    positions_A = np.array(file.getPositions(asNumpy=True) / unit.angstrom, dtype=np.float64)  # pyright: ignore[reportOptionalOperand]
+    check_bond_lengths(file.topology, positions_A)
+    return PreparedStructure(file.topology, positions_A, _changes_beside(path))
+
+
+def _changes_beside(path: Path) -> tuple[Change, ...]:
+    """What preparation changed; nothing of the run depends on it, so a damaged or unrelated file is told and left."""
     beside = path.with_suffix(".json")
-    return PreparedStructure(
-        file.topology,
-        np.array(file.getPositions(asNumpy=True) / unit.angstrom, dtype=np.float64),  # pyright: ignore[reportOptionalOperand]
-        read_changes(beside) if beside.is_file() else (),
-    )
+    try:
+        return read_changes(beside) if beside.is_file() else ()
+    except InputError as error:
+        _LOGGER.warning("%s; what preparation changed in %s is not known", error, path)
+        return ()
 
 
 def read_written(path: Path) -> app.PDBFile | app.PDBxFile:

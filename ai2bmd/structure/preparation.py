@@ -8,6 +8,7 @@ from openmm import unit
 
 from ai2bmd.errors import InputError
 from ai2bmd.labels import atom_label
+from ai2bmd.structure.bonds import check_bond_lengths, check_crosslinks, check_order, check_scale
 from ai2bmd.structure.chains import Caps, close_ends, split_chains
 from ai2bmd.structure.changes import Change
 from ai2bmd.structure.checks import (
@@ -68,11 +69,15 @@ def prepare_structure(
     ends = _ends(caps)
     changes: list[Change] = []
     residues = _residues_of_file(Path(path), changes) if path else build_sequence(sequence or "", conformation)
+    check_order(residues)
     runs = split_chains(residues)
     check_caps(runs)
+    check_crosslinks(runs, changes)
     chains = close_ends(runs, caps=ends, changes=changes)
     check_none_alone(chains)
-    topology, positions = complete_heavy_atoms(*build_topology(chains, changes), changes=changes, note=path is not None)
+    topology, positions = build_topology(chains, changes)
+    check_bond_lengths(topology, np.array(positions.value_in_unit(unit.angstrom)))
+    topology, positions = complete_heavy_atoms(topology, positions, changes=changes, note=path is not None)
     add_disulfides(topology, positions, changes)
     topology, positions = add_hydrogens(topology, positions, pH=pH, changes=changes)
     check_ready(topology)
@@ -100,8 +105,9 @@ def _residues_of_file(path: Path, changes: list[Change]) -> tuple[ResidueRecord,
     residues, left_out = select_protein(records.atoms)
     changes += left_out
     amino_acids = [residue for residue in residues if residue.name not in CAPS]
-    check_file_overlaps([atom for residue in residues for atom in residue.atoms])
     check_backbone(amino_acids)
+    check_scale(amino_acids)
+    check_file_overlaps([atom for residue in residues for atom in residue.atoms])
     check_chirality(amino_acids)
     hydrogens = sum(is_hydrogen(atom) for residue in residues for atom in residue.atoms)
     if hydrogens:

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-import numpy as np
-
 from ai2bmd.errors import InputError
+from ai2bmd.structure.bonds import bonded, cut_bonds
 from ai2bmd.structure.changes import Change
 from ai2bmd.structure.checks import ResidueRecord, group_residues
 from ai2bmd.structure.names import CAPS, STANDARD, is_protein, residue_name, standard_atoms
@@ -16,8 +15,6 @@ from ai2bmd.structure.records import AtomRecord
 WATERS = frozenset("HOH WAT DOD H2O SOL TIP TIP3 TP3 T3P OPC SPC".split())
 _NUCLEOTIDES = frozenset("A C G U I DA DC DG DT DI DU".split())
 _D_AMINO_ACIDS = frozenset("DAL DAR DSG DAS DCY DGN DGL DHI DIL DLE DLY MED DPN DPR DSN DTH DTR DTY DVA".split())
-_PEPTIDE_BOND_A = 2.0
-"""C and N farther apart are not bonded; a peptide bond has 1.33 A."""
 
 
 def select_protein(atoms: Sequence[AtomRecord]) -> tuple[tuple[ResidueRecord, ...], list[Change]]:
@@ -54,7 +51,8 @@ def select_protein(atoms: Sequence[AtomRecord]) -> tuple[tuple[ResidueRecord, ..
             removed.append(residue)
     if not any(residue.name in STANDARD for residue in kept):
         raise InputError(f"the structure holds no protein, only {_contents(residues)}; give a file with amino acids")
-    return tuple(kept), changes + _removals(removed)
+    molecules = [residue for residue in removed if residue.name not in WATERS]
+    return tuple(kept), changes + _removals(removed) + cut_bonds(kept, molecules)
 
 
 def _chains_apart(atoms: Sequence[AtomRecord]) -> list[AtomRecord]:
@@ -94,14 +92,6 @@ def _in_a_chain(residues: Sequence[ResidueRecord]) -> set[int]:
         if bonded(before, after):
             joined |= {id(before), id(after)}
     return joined
-
-
-def bonded(before: ResidueRecord, after: ResidueRecord) -> bool:
-    """Whether a peptide bond joins two residues that follow each other in the file."""
-    carbon, nitrogen = before.position("C"), after.position("N")
-    if carbon is None or nitrogen is None or before.chain != after.chain:
-        return False
-    return float(np.linalg.norm(carbon - nitrogen)) < _PEPTIDE_BOND_A
 
 
 def _as_methionine(residue: ResidueRecord, changes: list[Change]) -> ResidueRecord:

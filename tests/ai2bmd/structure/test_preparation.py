@@ -105,6 +105,21 @@ def test_file_is_ready_after_a_round_trip(heavy, tmp_path):
     np.testing.assert_array_equal(taken.positions_A, again.positions_A)
 
 
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"changes": [1]}', b'{"changes": [{"kind": 1}]}',
+             b'{"changes": [{"kind": 1, "where": 2, "detail": 3}]}'],
+)  # fmt: skip
+def test_damaged_or_unrelated_file_beside_a_prepared_one(text, examples, tmp_path, caplog):
+    (tmp_path / "ready.pdb").write_bytes((examples / "chignolin.pdb").read_bytes())
+    (tmp_path / "ready.json").write_bytes(text)
+    structure = load_or_prepare(tmp_path / "ready.pdb")
+    assert structure.changes == ()  # read as it is, not prepared again
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path / 'ready.json'}: is no list of changes as `ai2bmd prepare` writes it; what preparation changed in "
+        f"{tmp_path / 'ready.pdb'} is not known"
+    ]
+
+
 @pytest.mark.parametrize("conformation", ["extended", "helix", "strand"])
 def test_sequence_has_the_torsions_asked_for(conformation):
     structure = prepare_structure(sequence=ALL, conformation=conformation)
