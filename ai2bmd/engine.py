@@ -98,10 +98,17 @@ class Engine:
             frozen: atoms that do not move.
 
         Raises:
-            InputError: constant pressure without a periodic box.
+            InputError: constant pressure without a periodic box, or substeps where there are virtual sites.
         """
         self.topology, self.settings, self.protein = topology, settings, protein
         self.periodic = system.usesPeriodicBoundaryConditions()
+        if settings.substeps > 1 and any(
+            system.isVirtualSite(particle) for particle in range(system.getNumParticles())
+        ):
+            raise InputError(
+                f"substeps: expected 1 with virtual sites, got {settings.substeps}; OpenMM moves them at the end of a "
+                "whole step only, and the system heats up; take water of three sites, such as tip3p"
+            )
         self._platform = openmm_platform(device, threads=torch.get_num_threads())
         self.mass_u = float(masses(system).sum())
         if frozen is not None and len(frozen):

@@ -18,7 +18,7 @@ from openmm import OpenMMException
 
 from ai2bmd.assembly import CorrectedSystem, corrected_system
 from ai2bmd.engine import Engine, Snapshot, degrees_of_freedom
-from ai2bmd.environment import Constraints, build_environment
+from ai2bmd.environment import WATER_MODELS, WITH_VIRTUAL_SITES, Constraints, WaterModel, build_environment
 from ai2bmd.integrators import EngineSettings, Ensemble
 from ai2bmd.minimisation import minimise
 from ai2bmd.solvation import SolvatedStructure, Solvation, solvate
@@ -26,6 +26,15 @@ from ai2bmd.structure import load_or_prepare
 
 CPU = torch.device("cpu")
 BOLTZMANN_EV_K = 8.617333262e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """A protein in water, and what corrects its force field."""
+
+    water: WaterModel
+    solvated: SolvatedStructure
+    correction: CorrectedSystem
 
 
 @dataclass(frozen=True)
@@ -58,19 +67,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("--time", type=float, default=10.0, help="ps of each (default: 10)")
+    parser.add_argument("--water", choices=WATER_MODELS, default="opc", help="multiple time steps need three sites")
     parser.add_argument("--output", type=Path, default=Path("energy_conservation"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     prepared = load_or_prepare(arguments.file)
-    solvated = solvate(prepared.topology, prepared.positions_A, Solvation("opc"))
+    solvated = solvate(prepared.topology, prepared.positions_A, Solvation(arguments.water))
     correction = corrected_system(prepared.topology, solvent="gas", coupling="whole", model=None, device=CPU)
     table = arguments.output.with_suffix(".csv")
     done = list(csv.DictReader(table.open())) if table.exists() else []
-    start = equilibrated(solvated, correction)
+    box = Box(arguments.water, solvated, correction)
+    start = equilibrated(box)
     for way in WAYS:
-        if way.name in [row["name"] for row in done]:
+        impossible = way.substeps > 1 and arguments.water in WITH_VIRTUAL_SITES
+        if impossible or way.name in [row["name"] for row in done]:
             continue
-        row = measure(way, solvated, correction, start, length_ps=arguments.time)
+        row = measure(way, box, start, length_ps=arguments.time)
         done.append({key: str(value) for key, value in row.items()})
         with table.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(row))
@@ -80,24 +92,17 @@ def main() -> None:
     draw(done, arguments.output.with_suffix(".png"))
 
 
-def make_engine(
-    way: Way,
-    solvated: SolvatedStructure,
-    correction: CorrectedSystem,
-    *,
-    ensemble: Ensemble,
-    friction_per_ps: float = 1.0,
-) -> Engine:
+def make_engine(way: Way, box: Box, *, ensemble: Ensemble, friction_per_ps: float = 1.0) -> Engine:
     """An engine that integrates in this way."""
     system = build_environment(
-        solvated.topology, solvent="opc", constraints=way.constraints, hydrogen_mass_u=way.hydrogen_mass_u
+        box.solvated.topology, solvent=box.water, constraints=way.constraints, hydrogen_mass_u=way.hydrogen_mass_u
     )
     return Engine(
-        solvated.topology,
-        solvated.positions_A,
+        box.solvated.topology,
+        box.solvated.positions_A,
         system,
-        correction=correction.correction if way.corrected else None,
-        protein=correction.protein,
+        correction=box.correction.correction if way.corrected else None,
+        protein=box.correction.protein,
         settings=EngineSettings(
             ensemble=ensemble, timestep_fs=way.timestep_fs, substeps=way.substeps, friction_per_ps=friction_per_ps
         ),
@@ -105,15 +110,15 @@ def make_engine(
     )
 
 
-def equilibrated(solvated: SolvatedStructure, correction: CorrectedSystem) -> Snapshot:
+def equilibrated(box: Box) -> Snapshot:
     """30 ps at constant pressure with amber19, then 1 ps with the correction coming on."""
     plain = Way("", 2.0, corrected=False)
-    engine = make_engine(plain, solvated, correction, ensemble="npt", friction_per_ps=5.0)
+    engine = make_engine(plain, box, ensemble="npt", friction_per_ps=5.0)
     minimise(engine, steps=500)
     engine.draw_velocities()
     engine.step(15_000)
     snapshot = engine.snapshot()
-    engine = make_engine(Way("", 1.0, constraints="none"), solvated, correction, ensemble="nvt", friction_per_ps=10.0)
+    engine = make_engine(Way("", 1.0, constraints="none"), box, ensemble="nvt", friction_per_ps=10.0)
     engine.restore(snapshot)
     for fraction in np.linspace(0.1, 1.0, 10):
         engine.set_correction(float(fraction))
@@ -121,15 +126,13 @@ def equilibrated(solvated: SolvatedStructure, correction: CorrectedSystem) -> Sn
     return engine.snapshot()
 
 
-def measure(
-    way: Way, solvated: SolvatedStructure, correction: CorrectedSystem, start: Snapshot, *, length_ps: float
-) -> dict:
+def measure(way: Way, box: Box, start: Snapshot, *, length_ps: float) -> dict:
     """Half a picosecond of Langevin dynamics in this way, then constant energy; the drift is a fitted slope."""
-    engine = make_engine(way, solvated, correction, ensemble="nvt", friction_per_ps=10.0)
+    engine = make_engine(way, box, ensemble="nvt", friction_per_ps=10.0)
     engine.restore(start)
     engine.step(round(1000.0 / way.timestep_fs))
     snapshot = engine.snapshot()
-    engine = make_engine(way, solvated, correction, ensemble="nve")
+    engine = make_engine(way, box, ensemble="nve")
     engine.restore(snapshot)
     steps = round(40.0 / way.timestep_fs)
     times, energies, temperatures = [], [], []
@@ -174,7 +177,8 @@ def draw(rows: list[dict], path: Path) -> None:
     names = [row["name"] for row in rows][::-1]
     drifts = [abs(float(row["drift_kT_per_ns_dof"])) for row in rows][::-1]
     errors = [float(row["error"]) for row in rows][::-1]
-    axes.barh(names, drifts, xerr=errors, color=["#8c98a4" if "amber19" in name else "#2f6fb5" for name in names])
+    lengths, whiskers = np.nan_to_num(drifts), np.nan_to_num(errors)
+    axes.barh(names, lengths, xerr=whiskers, color=["#8c98a4" if "amber19" in name else "#2f6fb5" for name in names])
     for place in np.flatnonzero(np.isnan(drifts)).tolist():
         axes.text(0.0, place, f" fell apart after {float(rows[::-1][place]['length_ps']):.1f} ps", va="center")
     reference = next(float(row["drift_kT_per_ns_dof"]) for row in rows if row["name"] == WAYS[0].name)

@@ -10,7 +10,14 @@ import yaml
 
 from ai2bmd.correction import DEFAULT_COUPLING
 from ai2bmd.device import Device
-from ai2bmd.environment import WATER_MODELS, Constraints, EnvironmentName, Solvent, check_environment
+from ai2bmd.environment import (
+    WATER_MODELS,
+    WITH_VIRTUAL_SITES,
+    Constraints,
+    EnvironmentName,
+    Solvent,
+    check_environment,
+)
 from ai2bmd.errors import InputError
 from ai2bmd.integrators import BAROSTAT_EVERY, EngineSettings, Ensemble
 from ai2bmd.sampling.settings import Sampling, known_keys, read_sampling
@@ -155,6 +162,11 @@ class RunSettings(pydantic.BaseModel):
                 )
         if not self.explicit:
             self._refuse_water()
+        if self.substeps > 1 and self.solvent in WITH_VIRTUAL_SITES:
+            raise ValueError(
+                f"substeps: expected 1 in {self.solvent}, got {self.substeps}; OpenMM moves the virtual sites of such "
+                "water at the end of a whole step only, and the system heats up; take --solvent tip3p, tip3p-fb or spce"
+            )
         if self.cluster and self.replicas == 1:
             raise ValueError("cluster: says where copies of a run are computed; it needs replicas of 2 or more")
         stages = {"npt"} & {stage.ensemble for stage in self.equilibration}

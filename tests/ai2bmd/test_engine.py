@@ -1,5 +1,6 @@
 """The engine: split of energies, checkpoints, seeds, settings."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -12,6 +13,7 @@ from ai2bmd.environment import ForceFieldEnergy, build_environment
 from ai2bmd.errors import InputError
 from ai2bmd.integrators import EngineSettings
 from ai2bmd.minimisation import minimise
+from ai2bmd.solvation import Solvation, solvate
 
 CPU = torch.device("cpu")
 
@@ -107,6 +109,43 @@ def test_checkpoint_that_does_not_fit(damage, engine):
         checkpoint = checkpoint[: len(checkpoint) // 2]
     with pytest.raises(InputError, match="the checkpoint is cut off or of another system, integrator"):
         engine(coupling="off").load_checkpoint(checkpoint)
+
+
+@pytest.mark.parametrize("water", ["opc", "tip3p"])
+def test_multiple_time_steps_in_water(chignolin, water):
+    """OpenMM leaves virtual sites behind within a step: refused. Three sites keep the energy."""
+    topology, positions = chignolin
+    solvated = solvate(topology, positions, Solvation(water, padding_A=2.0, salt_M=0.0, box="cube"))
+    system = build_environment(solvated.topology, solvent=water, constraints="h-bonds")
+
+    def engine(**settings):
+        return Engine(
+            solvated.topology,
+            solvated.positions_A,
+            copy.deepcopy(system),
+            correction=None,
+            protein=np.arange(topology.getNumAtoms()),
+            settings=EngineSettings(timestep_fs=2.0, **settings),
+            device=CPU,
+        )
+
+    if water == "opc":
+        with pytest.raises(InputError, match="substeps: expected 1 with virtual sites, got 2"):
+            engine(ensemble="nve", substeps=2)
+        return
+    thermostatted = engine(friction_per_ps=10.0)
+    minimise(thermostatted, steps=100)
+    thermostatted.draw_velocities()
+    thermostatted.step(200)
+    constant = engine(ensemble="nve", substeps=2)
+    constant.restore(thermostatted.snapshot())
+    constant.step(20)
+    energies = []
+    for _ in range(10):
+        constant.step(10)
+        state = constant.state()
+        energies.append(state.potential_energy + state.kinetic_energy)
+    assert np.ptp(energies) < 0.02 * state.kinetic_energy
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,13 @@ def test_the_solvent_is_saved_at_its_own_stride_without_virtual_sites(tmp_path, 
     assert read_trajectory(tmp_path / "run" / "trajectory.h5").parameters["save_solvent_every"] == 40
 
 
+@pytest.mark.parametrize("water", ["opc", "tip4p-fb"])
+def test_multiple_time_steps_are_refused_where_water_has_virtual_sites(water):
+    with pytest.raises(InputError, match=f"substeps: expected 1 in {water}, got 2; .* take --solvent tip3p"):
+        make_settings({"solvent": water, "substeps": 2}, where="settings")
+    assert make_settings({"solvent": "tip3p", "substeps": 2}, where="settings").substeps == 2
+
+
 @pytest.mark.parametrize(
     "changes, reason",
     [
