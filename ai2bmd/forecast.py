@@ -6,9 +6,10 @@ correction and a few steps of a small box of water, and scaled to the size.
 
 # pyright: reportAttributeAccessIssue=false, reportOperatorIssue=false
 # (OpenMM makes its units when it is imported)
-import resource
+import math
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -17,30 +18,17 @@ import torch
 from openmm import Vec3, app, unit
 
 from ai2bmd.assembly import corrected_system, environment_system
+from ai2bmd.box_contents import BYTES_PER_ENVIRONMENT_ATOM, solvent_molecules, system_atoms
 from ai2bmd.device import openmm_platform, torch_device
-from ai2bmd.environment import WaterModel, build_environment
+from ai2bmd.environment import WaterModel
+from ai2bmd.process import peak_memory_bytes
+from ai2bmd.replicas.plan import Plan, plan_copies
 from ai2bmd.simulation.settings import RunSettings
-from ai2bmd.solvation import (
-    BOX_VECTORS,
-    MOLECULES_PER_A3_MOLAR,
-    SITES,
-    TEMPLATE_BOX,
-    WATER_NUMBER_DENSITY_A3,
-    image_distance_A,
-    placing_field,
-)
+from ai2bmd.solvation import TEMPLATE_BOX, placing_field
 from ai2bmd.structure.files import PreparedStructure
 from potentials.visnet.memory import Part
 
-_PROTEIN_A3_PER_U = 1.21
-"""Partial specific volume of 0.73 cm3/g (Harpaz, Gerstein and Chothia, Structure 2, 641, 1994)."""
-_AREA_A2, _AREA_POWER = 6.3, 0.73
-"""Accessible surface of a folded protein from its mass (Miller et al., J. Mol. Biol. 196, 641, 1987)."""
-_GAP_AT_BOX_A2, _GAP_AT_PROTEIN_A2 = 0.0091, 0.045
-"""Molecules missing per area where the filled box meets its images and the protein, fitted to boxes made by OpenMM."""
 _SAMPLE_EDGE_NM = 2.5
-_BYTES_PER_ENVIRONMENT_ATOM = 12_000
-"""Topology, System and Context in Python and OpenMM, measured on boxes of 5,000 to 50,000 atoms."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +41,9 @@ class Forecast:
     atoms: int
     """Protein, water with its virtual sites, and ions."""
     memory_bytes: int
+    """Of a process; of each, where there are several for several copies."""
+    copies: Plan
+    """How copies are spread."""
     correction_memory_bytes: int
     """What an evaluation of the model takes, on the GPU if there is one; on CPU part of `memory_bytes`."""
     correction_parts: int
@@ -76,8 +67,13 @@ class Forecast:
 
     @property
     def production_s(self) -> float:
-        """Seconds that production takes."""
-        return self.total_ps * 1000.0 / self.timestep_fs * self.step_s
+        """Seconds that production takes; copies evaluated together take less than one after the other, as is told."""
+        return self.rounds * self.total_ps * 1000.0 / self.timestep_fs * self.step_s
+
+    @property
+    def rounds(self) -> int:
+        """How many times a worker, with the others, has to go through the length of the run."""
+        return math.ceil(len(self.copies.batches) / self.copies.workers) * len(self.copies.batches[0])
 
 
 def forecast(prepared: PreparedStructure, settings: RunSettings) -> Forecast:
@@ -88,18 +84,18 @@ def forecast(prepared: PreparedStructure, settings: RunSettings) -> Forecast:
     """
     torch.set_num_threads(settings.threads)
     waters, ions = solvent_molecules(prepared, settings)
-    sites = SITES[cast(WaterModel, settings.solvent)] if settings.explicit else 0
-    protein_atoms = prepared.topology.getNumAtoms()
-    atoms = protein_atoms + sites * waters + ions
+    atoms = system_atoms(prepared, settings)
+    copies = plan_copies([Path(str(number)) for number in range(settings.replicas)], settings)
     correction_s, parts = _correction_costs(prepared, settings)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + atoms * _BYTES_PER_ENVIRONMENT_ATOM
+    memory = peak_memory_bytes() + len(copies.batches[0]) * atoms * BYTES_PER_ENVIRONMENT_ATOM
     environment_s = _water_seconds(settings, atoms) if settings.explicit else _implicit_seconds(prepared, settings)
     return Forecast(
-        protein_atoms=protein_atoms,
+        protein_atoms=prepared.topology.getNumAtoms(),
         water_molecules=waters,
         ions=ions,
         atoms=atoms,
         memory_bytes=memory,
+        copies=copies,
         correction_memory_bytes=max((part.memory_bytes for part in parts), default=0),
         correction_parts=sum(part.blocks if part.recompute else 1 for part in parts),
         correction_s=correction_s,
@@ -109,25 +105,6 @@ def forecast(prepared: PreparedStructure, settings: RunSettings) -> Forecast:
         total_ps=settings.time_ps,
         equilibration_s=_equilibration_seconds(settings, correction_s, environment_s),
     )
-
-
-def solvent_molecules(prepared: PreparedStructure, settings: RunSettings) -> tuple[int, int]:
-    """(water molecules, ions) that solvation will put around a protein, within a few percent."""
-    if not settings.explicit:
-        return 0, 0
-    edge_A = image_distance_A(prepared.positions_A, padding_A=settings.padding_A)
-    box_A3 = edge_A**3 * float(np.linalg.det(BOX_VECTORS[settings.box]))
-    box_A2 = 6.0 * box_A3 / edge_A  # cells that touch a sphere of the radius edge / 2 with all their faces
-    masses = [atom.element.mass.value_in_unit(unit.dalton) for atom in prepared.topology.atoms()]
-    water_A3 = box_A3 - _PROTEIN_A3_PER_U * sum(masses)
-    protein_A2 = _AREA_A2 * sum(masses) ** _AREA_POWER
-    molecules = WATER_NUMBER_DENSITY_A3 * water_A3 - _GAP_AT_BOX_A2 * box_A2 - _GAP_AT_PROTEIN_A2 * protein_A2
-    charge = build_environment(prepared.topology, solvent="gas")
-    force = next(force for force in charge.getForces() if isinstance(force, openmm.NonbondedForce))
-    net = sum(force.getParticleParameters(i)[0].value_in_unit(unit.elementary_charge) for i in range(len(masses)))
-    pairs = round(settings.salt_M * MOLECULES_PER_A3_MOLAR * water_A3)
-    ions = 2 * pairs + abs(round(net))
-    return round(molecules) - ions, ions
 
 
 def _correction_costs(prepared: PreparedStructure, settings: RunSettings) -> tuple[float, list[Part]]:

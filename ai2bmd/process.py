@@ -1,7 +1,9 @@
 """Settings of this process for long computations on CPU; the commands that compute for hours apply them."""
 
 import ctypes
+import resource
 import sys
+from pathlib import Path
 
 import torch
 
@@ -24,3 +26,16 @@ def prepare_process() -> None:
             mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
             mallopt(_TRIM_THRESHOLD, _NEVER)
             mallopt(_TOP_PAD, _KEPT_BYTES // 8)
+
+
+def peak_memory_bytes() -> int:
+    """Most memory that this process has had.
+
+    Linux reports with `getrusage` the peak of whatever program started this one, if that was larger; not so in /proc.
+    """
+    status = Path("/proc/self/status")
+    for line in status.read_text().splitlines() if status.is_file() else ():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

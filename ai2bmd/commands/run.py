@@ -79,6 +79,8 @@ def settings_from(arguments: argparse.Namespace):
     if "model" in given:
         given["model"] = str(Path(given["model"]).resolve())
     values = read_settings(arguments.config) if arguments.config else {}
+    if given.get("coupling") == "off" and "model" not in given:
+        values.pop("model", None)  # the file may be the echo of a run with a model
     settings = make_settings(values | given, where=str(arguments.config or "command line"))
     for name in WATER_ONLY:
         if name in given and not settings.explicit:  # the file may have it: the echo of a run has all settings

@@ -17,6 +17,7 @@ from openmm import app, unit
 
 from ai2bmd import __version__
 from ai2bmd.amoeba import NAME as AMOEBA
+from ai2bmd.box_contents import check_box, system_atoms
 from ai2bmd.engine import Engine
 from ai2bmd.environment import FORCE_FIELD, WaterModel
 from ai2bmd.errors import InputError
@@ -30,6 +31,7 @@ from ai2bmd.simulation.log import RunLog
 from ai2bmd.simulation.run_directory import RunDirectory, create_run_directory, existing_run_directory
 from ai2bmd.simulation.sampling_files import copy_references, open_sampling_files, remove_sampling_files
 from ai2bmd.simulation.settings import RunSettings, make_settings, read_settings, write_settings
+from ai2bmd.simulation.stability import stability_warning
 from ai2bmd.simulation.workbench import Workbench, open_workbench
 from ai2bmd.solvation import Solvation, solvate
 from ai2bmd.structure.files import PreparedStructure, write_prepared
@@ -96,6 +98,10 @@ def write_start(
     Raises:
         InputError: the structure or a setting cannot be used.
     """
+    if settings.explicit:
+        atoms = system_atoms(prepared, settings)
+        check_box(atoms, settings)
+        say(f"Solvating: about {atoms:,} atoms ...")
     write_prepared(prepared, directory.prepared)
     if settings.explicit:
         _solvate(prepared, settings, directory, crystal_water_A=crystal_water_A, say=say)
@@ -310,6 +316,9 @@ def _describe(workbench: Workbench, *, say: Say) -> None:
         f"Dynamics: {kinds[settings.ensemble]}, {settings.timestep_fs:g} fs{held}, seed {settings.seed}; "
         f"on {workbench.device.type}, OpenMM {workbench.identity.platform}"
     )
+    warning = stability_warning(settings)
+    if warning:
+        say(f"Warning: {warning}")
 
 
 def _forecast(engine: Engine, workbench: Workbench, *, say: Say) -> None:

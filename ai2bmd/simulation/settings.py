@@ -45,6 +45,7 @@ _MOST_STEPS = 1e12
 _MOST_INTERVAL = 10**12
 WATER_ONLY = ("padding", "box", "salt", "crystal_waters", "pressure")
 """Settings that mean nothing without explicit water."""
+NO_MODEL = "model: nothing is corrected with coupling off; leave the model out, or take --coupling whole"
 
 
 class RunSettings(pydantic.BaseModel):
@@ -160,6 +161,8 @@ class RunSettings(pydantic.BaseModel):
                     f"equilibration: stage {stage.name}: {stage.time_ps:g} ps is less than one timestep of "
                     f"{self.timestep_fs / self.substeps:g} fs"
                 )
+        if self.coupling == "off" and self.model is not None:
+            raise ValueError(NO_MODEL)
         if not self.explicit:
             self._refuse_water()
         if self.substeps > 1 and self.solvent in WITH_VIRTUAL_SITES:

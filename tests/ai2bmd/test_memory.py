@@ -1,5 +1,8 @@
 """A limit of memory divides the evaluation of the correction and changes no number."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +10,9 @@ import torch
 from ai2bmd.assembly import corrected_system
 from ai2bmd.cli import main
 from ai2bmd.device import correction_memory_bytes, machine_memory_bytes
+from ai2bmd.forecast import forecast
 from ai2bmd.simulation.settings import make_settings
+from ai2bmd.structure import read_prepared
 from potentials.errors import PotentialError
 
 CPU = torch.device("cpu")
@@ -63,3 +68,34 @@ def test_the_forecast_tells(examples, random_model, capsys):
     assert " parts\n" in capsys.readouterr().out
     assert main([*command, "--memory", "0.1MB"]) == 2
     assert "memory: 0.00 GB is too little" in capsys.readouterr().err
+
+
+def test_the_forecast_of_copies(examples, random_model, tmp_path, capsys):
+    command = ["forecast", str(examples / "chignolin.pdb"), "--model", str(random_model), "--solvent", "gas"]
+    assert main([*command, "--device", "cpu"]) == 0
+    assert "Copies" not in capsys.readouterr().out
+    (tmp_path / "settings.yaml").write_text("cluster: {workers: 2}\nreplicas: 5\n")
+    assert main([*command, "--device", "cpu", "--config", str(tmp_path / "settings.yaml")]) == 0
+    output = capsys.readouterr().out
+    assert "Copies:         5, each on its own, by 2 workers (processes of this machine)\n" in output
+    assert " GiB for each worker\n" in output
+    assert "for 1 ps of 5 copies\n" in output
+
+
+def test_copies_go_in_rounds(examples, random_model):
+    prepared = read_prepared(examples / "chignolin.pdb")
+
+    def rounds(**cluster):
+        values = {"model": str(random_model), "solvent": "gas", "device": "cpu", "replicas": 5, "cluster": cluster}
+        return forecast(prepared, make_settings(values, where="test")).rounds
+
+    assert [rounds(workers=1), rounds(workers=2), rounds(workers=5)] == [5, 3, 1]
+    assert rounds(workers=5, batch=5) == 5  # evaluated together: no more than one after the other
+
+
+def test_memory_of_this_program_alone():
+    """Linux passes the peak of the program that started this one on, and `getrusage` reports it."""
+    code = "from ai2bmd.process import peak_memory_bytes; print(peak_memory_bytes())"
+    parent = f"import subprocess, sys; x = b'x' * 1_000_000_000; subprocess.run([sys.executable, '-c', {code!r}])"
+    told = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=True)
+    assert 20e6 < int(told.stdout) < 8e8

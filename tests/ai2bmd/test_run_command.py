@@ -100,6 +100,13 @@ def test_flags_of_explicit_water_without_it(tmp_path, refused, examples):
     assert "--salt: is for explicit water, and solvent is gbn2" in refused("run", examples / "chignolin.pdb", *words)
 
 
+def test_a_model_and_no_coupling(tmp_path, refused, examples, model):
+    words = ("run", examples / "chignolin.pdb", *CLASSICAL, "-o", tmp_path / "run")
+    assert "model: nothing is corrected with coupling off" in refused(*words, "--model", model)
+    (tmp_path / "settings.yaml").write_text(f"model: {model}\n")  # as the echo of a run has it
+    assert main([str(word) for word in (*words, "--config", tmp_path / "settings.yaml")]) == 0
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU")
 def test_cuda_asked_for_and_absent(tmp_path, refused, examples):
     text = refused("run", examples / "chignolin.pdb", "--device", "cuda", "-o", tmp_path / "run")

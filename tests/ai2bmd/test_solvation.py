@@ -8,9 +8,10 @@ import openmm
 import pytest
 from openmm import unit
 
+from ai2bmd.box_contents import check_box, solvent_molecules
 from ai2bmd.environment import SOLVENTS, WATER_MODELS, build_environment, partial_charges
 from ai2bmd.errors import InputError
-from ai2bmd.forecast import solvent_molecules
+from ai2bmd.simulation.launch import start_run
 from ai2bmd.simulation.settings import make_settings
 from ai2bmd.solvation import BOX_VECTORS, SITES, Solvation, image_distance_A, solvate
 from ai2bmd.structure import PreparedStructure
@@ -84,6 +85,18 @@ def test_the_forecast_counts_the_molecules(chignolin, padding):
     molecules, ions = solvent_molecules(PreparedStructure(topology, positions), settings)
     assert molecules == pytest.approx(found["HOH"], rel=0.08)  # the smaller the box, the more gaps
     assert ions == pytest.approx(found["NA"] + found["CL"], abs=2)
+
+
+def test_a_box_that_no_machine_can_hold_is_refused_before_it_is_built(chignolin, tmp_path):
+    topology, positions = chignolin
+    settings = make_settings({"solvent": "opc", "padding": "12 A"}, where="test")
+    check_box(5_000, settings)
+    stretched = PreparedStructure(topology, positions * 150.0)
+    with pytest.raises(
+        InputError, match=r"about [\d,]+ atoms and take \d+ GiB of memory, .* take a --padding smaller than 12 A"
+    ):
+        start_run(stretched, settings, output=tmp_path / "run", name="run", say=lambda line: None)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,11 @@ def test_mistakes_further_down_are_named_where_they_are(values, reason):
     assert len(str(told.value)) < 300
 
 
+def test_a_model_that_would_do_nothing():
+    with pytest.raises(InputError, match="model: nothing is corrected with coupling off"):
+        make_settings({"coupling": "off", "model": "model.safetensors"}, where="test")
+
+
 def test_settings_of_water_are_taken_with_water():
     """Negative control of the refusal without."""
     assert make_settings({"solvent": "opc", "salt": "0.1 M", "pressure": "2 bar"}, where="test").salt_M == 0.1
