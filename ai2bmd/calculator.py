@@ -1,7 +1,7 @@
 """The ASE calculator: energy and forces of a prepared protein, for ASE's optimisers, dynamics and vibrations."""
 
 from pathlib import Path
-from typing import ClassVar, get_args
+from typing import ClassVar, Literal, get_args
 
 import ase
 import numpy as np
@@ -17,6 +17,7 @@ from ai2bmd.errors import InputError
 from ai2bmd.labels import atom_label
 from ai2bmd.structure import read_prepared
 
+Spread = Literal["forces", "energy"]
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -24,7 +25,10 @@ class AI2BMDCalculator(Calculator):
     """E(R) = E_env(R) + C(R) of one protein.
 
     `results` holds energy (eV), forces (atoms, 3) in eV/A, energy_environment, energy_correction (eV) and
-    fragment_energies (fragments,) in eV.
+    fragment_energies (fragments,) in eV. Where the model has a committee, also forces_std (atoms,), the expected length
+    of the error of each atom's force in eV/A; energy_std, the expected error of the energy relative to that of the
+    prepared structure, in eV; and energy_members (members,) in eV: the differences of the members between any two
+    geometries have the spread of the energy difference.
     """
 
     implemented_properties: ClassVar[list[str]] = [
@@ -33,6 +37,9 @@ class AI2BMDCalculator(Calculator):
         "energy_environment",
         "energy_correction",
         "fragment_energies",
+        "energy_std",
+        "energy_members",
+        "forces_std",
     ]
 
     def __init__(
@@ -45,6 +52,7 @@ class AI2BMDCalculator(Calculator):
         device: Device = "auto",
         dtype: str = "float32",
         environment: EnvironmentName = "amber19",
+        spread: Spread = "forces",
     ) -> None:
         """Read a prepared structure and set up environment and model.
 
@@ -56,6 +64,8 @@ class AI2BMDCalculator(Calculator):
             device: auto, cpu or cuda.
             dtype: float32 or float64, of the model.
             environment: force field that is corrected, amber19 or amoeba2018.
+            spread: of a committee; forces computes forces_std each time, which takes several times as long as the
+                forces; energy leaves it until it is asked for by `get_property("forces_std")`.
 
         Raises:
             InputError, FragmentationError, PotentialError: the structure, a choice or the model is unusable.
@@ -65,6 +75,8 @@ class AI2BMDCalculator(Calculator):
             raise InputError(f"dtype: expected float32 or float64, got {dtype!r}")
         if coupling not in ("units", "whole"):
             raise InputError(f"coupling: expected units or whole, got {coupling!r}")
+        if spread not in get_args(Spread):
+            raise InputError(f"spread: expected forces or energy, got {spread!r}")
         if solvent not in get_args(ImplicitSolvent):
             raise InputError(
                 f"solvent: expected gas or gbn2, got {solvent!r}; explicit water is for `ai2bmd run --solvent`"
@@ -86,6 +98,8 @@ class AI2BMDCalculator(Calculator):
         numbers = [atom.element.atomic_number for atom in structure.topology.atoms()]
         self._numbers = np.array(numbers)
         self._start = structure.positions_A.copy()
+        self.correction.refer_to(self._start[self._protein])
+        self._spread = spread
 
     @property
     def prepared_atoms(self) -> ase.Atoms:
@@ -101,9 +115,11 @@ class AI2BMDCalculator(Calculator):
         """Compute all results; ASE calls this when positions have changed.
 
         Raises:
-            InputError: the atoms are not those of the prepared structure, or a position is not finite.
+            InputError: the atoms are not those of the prepared structure, a position is not finite, or a spread is
+                asked for and the model has no committee.
         """
-        super().calculate(atoms, properties or ["energy"], system_changes)
+        properties = properties or ["energy"]
+        super().calculate(atoms, properties, system_changes)
         assert self.atoms is not None  # just set
         self._check(self.atoms)
         positions = self.atoms.get_positions()
@@ -117,6 +133,12 @@ class AI2BMDCalculator(Calculator):
             "energy_correction": correction.energy,
             "fragment_energies": correction.fragment_energies,
         }
+        if correction.member_energies is not None:
+            members = environment + correction.member_energies
+            self.results |= {"energy_std": correction.energy_std, "energy_members": members}
+        if "forces_std" in properties or (self._spread == "forces" and self.correction.has_members):
+            self.results["forces_std"] = np.zeros(len(positions))
+            self.results["forces_std"][self._protein] = self.correction.force_std(positions[self._protein])
 
     def _check(self, atoms: ase.Atoms) -> None:
         if len(atoms) != len(self._numbers):

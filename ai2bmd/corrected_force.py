@@ -3,6 +3,7 @@
 # pyright: reportAttributeAccessIssue=false
 # (OpenMM makes its units when it is imported)
 from collections import deque
+from typing import NamedTuple
 
 import numpy as np
 import openmm
@@ -27,11 +28,13 @@ class CorrectionForce:
         """For one protein; in a periodic system it is made whole before the model sees it."""
         self._correction, self._parameter = correction, parameter
         self._imaging = ProteinImaging(correction.plan.n_atoms, correction.plan.protein_bonds) if periodic else None
-        self._known: deque[tuple[np.ndarray, float, np.ndarray, float]] = deque(maxlen=_KEPT)
+        self._known: deque[tuple[np.ndarray, _Answer]] = deque(maxlen=_KEPT)
         self.energy_eV = 0.0
         """Of the last evaluation, times lambda."""
         self.wall_eV = 0.0
         """Of the last evaluation: see `CorrectionResult.wall_energy`."""
+        self.energy_std_eV: float | None = None
+        """Of the last evaluation, times lambda: see `CorrectionResult.energy_std`."""
 
     def remember(self, evaluations: int) -> None:
         """Keep at least this many evaluations; an engine that goes from replica to replica comes back to each."""
@@ -43,25 +46,52 @@ class CorrectionForce:
         positions = state.getPositions(asNumpy=True)._value
         if scale == 0.0:
             self.energy_eV = self.wall_eV = 0.0
+            self.energy_std_eV = 0.0 if self._correction.has_members else None
             return 0.0, np.zeros_like(positions)
         box = state.getPeriodicBoxVectors(asNumpy=True)._value if self._imaging else None
-        energy, forces, self.wall_eV = self._evaluate(positions, box)
-        self.energy_eV = scale * energy * EV_PER_KJ_MOL
-        return scale * energy, scale * forces
+        answer = self._evaluate(positions, box)
+        self.energy_eV, self.wall_eV = scale * answer.energy * EV_PER_KJ_MOL, answer.wall_eV
+        self.energy_std_eV = None if answer.energy_std_eV is None else scale * answer.energy_std_eV
+        return scale * answer.energy, scale * answer.forces
+
+    def force_std(
+        self, positions_A: Float[np.ndarray, "atoms 3"], box_A: Float[np.ndarray, "3 3"] | None
+    ) -> Float[np.ndarray, " atoms"] | None:
+        """See `Correction.force_std`; None for a model without members.
+
+        Args:
+            positions_A: of the protein's atoms.
+            box_A: box vectors as rows; None without a periodic box.
+        """
+        if not self._correction.has_members:
+            return None
+        if self._imaging and box_A is not None:
+            positions_A = self._imaging(positions_A, box_A)
+        return self._correction.force_std(positions_A)
 
     def _evaluate(
         self, positions_nm: Float[np.ndarray, "atoms 3"], box_nm: Float[np.ndarray, "3 3"] | None
-    ) -> tuple[float, Float[np.ndarray, "atoms 3"], float]:
-        for seen, energy, forces, wall in self._known:
+    ) -> "_Answer":
+        for seen, answer in self._known:
             if np.array_equal(seen, positions_nm):
-                return energy, forces, wall
+                return answer
         positions_A = positions_nm * 10.0
         if self._imaging and box_nm is not None:
             positions_A = self._imaging(positions_A, box_nm * 10.0)
         result = self._correction.evaluate(positions_A)
-        answer = result.energy / EV_PER_KJ_MOL, result.forces / EV_A_PER_KJ_MOL_NM, result.wall_energy
-        self._known.append((positions_nm.copy(), *answer))
+        energy, forces = result.energy / EV_PER_KJ_MOL, result.forces / EV_A_PER_KJ_MOL_NM
+        answer = _Answer(energy, forces, result.wall_energy, result.energy_std)
+        self._known.append((positions_nm.copy(), answer))
         return answer
+
+
+class _Answer(NamedTuple):
+    """What the model says at one geometry, energies and forces in OpenMM's units."""
+
+    energy: float
+    forces: Float[np.ndarray, "atoms 3"]
+    wall_eV: float
+    energy_std_eV: float | None
 
 
 def add_correction(

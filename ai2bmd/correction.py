@@ -17,7 +17,7 @@ from jaxtyping import Float, Float64
 from ai2bmd.device import correction_memory_bytes
 from ai2bmd.environment import EnvironmentName
 from ai2bmd.errors import InputError
-from ai2bmd.fragment_potential import FragmentPotential, ViSNetPotential
+from ai2bmd.fragment_potential import CommitteePotential, FragmentPotential, ViSNetPotential
 from ai2bmd.fragment_system import fragment_charges
 from ai2bmd.subtracted_energy import ForceFieldTerm, subtracted_energy
 from ai2bmd.wall import ShortRangeWall
@@ -25,7 +25,8 @@ from fragmentation.caps import PlanTensors, expand
 from fragmentation.combine import combine
 from fragmentation.plan import FragmentPlan, plan_fragments
 from fragmentation.topology import ProteinTopology
-from potentials.model_file import LoadedModel
+from potentials.model_file import CommitteeCard, LoadedModel
+from potentials.visnet.committee import spread
 from potentials.visnet.memory import Part
 
 Coupling = Literal["units", "whole"]
@@ -42,8 +43,16 @@ class CorrectionResult:
     """eV/A, on the protein's real atoms: the exact gradient, caps included."""
     fragment_energies: Float64[np.ndarray, " fragments"]
     """eV, of each fragment before signs; of the one protein in `whole`."""
+    member_energies: Float64[np.ndarray, " members"] | None = None
+    """eV, the correction by each member of a committee, spread about their mean, `energy`, as the error is expected to
+    be. None for a model without members."""
     wall_energy: float = 0.0
     """eV, part of `energy`: what the wall adds at contacts closer than any the model was trained on."""
+
+    @property
+    def energy_std(self) -> float | None:
+        """Expected error of the energy relative to the geometry of reference, eV; None for a model without members."""
+        return None if self.member_energies is None else float(self.member_energies.std(ddof=1))
 
 
 class Correction:
@@ -56,6 +65,7 @@ class Correction:
         *,
         force_field: ForceFieldTerm | None = None,
         wall: ForceFieldTerm | None = None,
+        committee: CommitteeCard | None = None,
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -66,6 +76,7 @@ class Correction:
             potential: Delta, or V; with what `force_field` subtracts.
             force_field: signed sum of the fragments' force field energies and its forces, subtracted.
             wall: energy (eV) and forces (eV/A) against contacts that the model knows nothing of, added.
+            committee: scales of the spread, where the potential has members.
             device: where positions are expanded.
             dtype: float type of the positions.
         """
@@ -73,7 +84,24 @@ class Correction:
         self._tensors = PlanTensors.of(plan, device=device or "cpu", dtype=dtype)
         self._signs = self._tensors.coefficients[self._tensors.fragment_index].to(dtype)[:, None]
         self._potential, self._force_field, self._wall = potential, force_field, wall
-        self._device, self._dtype = device, dtype
+        self._device, self._dtype, self._committee = device, dtype, committee
+        self._reference: float | np.ndarray = 0.0
+
+    def refer_to(self, positions: Float[np.ndarray, "atoms 3"]) -> None:
+        """Take a geometry (A) as the one to which energies are relative: there the members agree.
+
+        Absolute energies of a molecule have no meaning, and what members think of them is no error of a simulation.
+        """
+        if self._committee is not None:
+            self._reference = 0.0
+            result = self.evaluate(positions)
+            assert result.member_energies is not None  # there is a committee
+            self._reference = result.member_energies - result.energy
+
+    @property
+    def has_members(self) -> bool:
+        """Whether the model is a committee, which tells its error."""
+        return self._committee is not None
 
     def exchanged(self, exchange: Callable[[FragmentPotential], FragmentPotential]) -> "Correction":
         """The same correction, its molecules evaluated by what `exchange` makes of the potential."""
@@ -86,6 +114,10 @@ class Correction:
         real = torch.tensor(positions, dtype=self._dtype, device=self._device, requires_grad=True)
         expanded = expand(self._tensors, real)
         energies, gradients = self._potential(expanded.detach())
+        members = None
+        if self._committee is not None:
+            members = combine(self._tensors, energies).cpu().numpy()
+            energies = energies.mean(dim=1)
         energy = combine(self._tensors, energies).item()
         gradients = gradients * self._signs
         if self._force_field is not None:
@@ -98,7 +130,26 @@ class Correction:
         if self._wall is not None:
             wall_energy, wall_forces = self._wall(positions)
             energy, forces = energy + wall_energy, (forces + wall_forces).astype(forces.dtype)
-        return CorrectionResult(energy, forces, energies.cpu().numpy(), wall_energy)
+        if members is not None and self._committee is not None:
+            members = energy + self._committee.energy_scale * (members - members.mean()) - self._reference
+        return CorrectionResult(energy, forces, energies.cpu().numpy(), members, wall_energy)
+
+    def force_std(self, positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, " atoms"]:
+        """Expected length of the error of each atom's force, eV/A; takes a backward pass for each member.
+
+        Raises:
+            InputError: the model has no members.
+        """
+        if self._committee is None or not isinstance(self._potential, CommitteePotential):
+            raise InputError(
+                "forces_std: the model has one member and does not know its error; take a model with a committee "
+                "(scripts/make_committee.py gives it one)"
+            )
+        real = torch.tensor(positions, dtype=self._dtype, device=self._device, requires_grad=True)
+        expanded = expand(self._tensors, real)
+        gradients = self._potential.member_gradients(expanded.detach()) * self._signs
+        members = [torch.autograd.grad(expanded, real, member, retain_graph=True)[0] for member in gradients]
+        return self._committee.force_scale * spread(torch.stack(members)).cpu().numpy()
 
     def parts(self, positions: Float[np.ndarray, "atoms 3"]) -> list[Part]:
         """The parts in which a ViSNet is evaluated at these positions (A), one after the other, and their memory.
@@ -156,7 +207,15 @@ def model_correction(
     )
     classical = subtracted_energy(plan, kind=model.card.kind, environment=environment)
     wall = ShortRangeWall(topology)
-    return Correction(plan, potential, force_field=classical, wall=wall, device=device, dtype=dtype)
+    return Correction(
+        plan,
+        potential,
+        force_field=classical,
+        wall=wall,
+        committee=model.card.committee,
+        device=device,
+        dtype=dtype,
+    )
 
 
 def whole_plan(topology: ProteinTopology) -> FragmentPlan:

@@ -2,7 +2,7 @@
 
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false
 # (OpenMM makes its units when it is imported, and does not say that groups may be a set)
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import openmm
@@ -59,6 +59,10 @@ class EngineState:
     density_g_cm3: float | None
     wall_eV: float
     """Part of the correction: of contacts closer than any the model was trained on."""
+    correction_std_eV: float | None = None
+    """Expected error of the correction relative to the start; None for a model without committee."""
+    force_std_eV_per_A: Float[np.ndarray, " protein_atoms"] | None = None
+    """Expected length of the error of each protein atom's force; None where it was not computed."""
     energy_bias: float = 0.0
     """Of enhanced sampling: bias and walls; in no other energy."""
 
@@ -201,8 +205,16 @@ class Engine:
             volume_A3=volume_A3,
             density_g_cm3=None if volume_A3 is None else self.mass_u / volume_A3 * G_CM3_PER_U_A3,
             wall_eV=self.coupled.wall_eV if self.coupled is not None else 0.0,
+            correction_std_eV=self.coupled.energy_std_eV if self.coupled is not None else None,
             energy_bias=bias,
         )
+
+    def with_force_std(self, state: EngineState) -> EngineState:
+        """The state with the spread of the forces, which takes several evaluations; as it is without a committee."""
+        if self.coupled is None:
+            return state
+        spread = self.coupled.force_std(state.positions_A[self.protein], state.box_A)
+        return replace(state, force_std_eV_per_A=spread)
 
     def _bias_eV(self) -> float:
         if self.sampler is None or not self.sampler.groups:

@@ -7,6 +7,7 @@ compute them one by one.
 import copy
 import sys
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import ase
 import numpy as np
@@ -18,10 +19,29 @@ from torch import Tensor
 from potentials.edge_blocks import molecules, split
 from potentials.neighbours import Edges, NeighbourList
 from potentials.visnet import ViSNet
+from potentials.visnet.committee import member_gradients
 from potentials.visnet.memory import MemoryRule, Part, divide
 
 FragmentPotential = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""(fragment_atoms, 3) positions in A -> (fragments,) energies in eV, float64, and their gradients in eV/A."""
+"""(fragment_atoms, 3) positions in A -> (fragments,) energies in eV, float64, and their gradients in eV/A.
+
+A committee gives (fragments, members) energies, and the gradients of their mean.
+"""
+
+
+@runtime_checkable
+class CommitteePotential(Protocol):
+    """A `FragmentPotential` that has members."""
+
+    def __call__(self, positions: Float[Tensor, "fragment_atoms 3"], /) -> tuple[Tensor, Tensor]:
+        """See `FragmentPotential`."""
+        ...
+
+    def member_gradients(
+        self, positions: Float[Tensor, "fragment_atoms 3"], /
+    ) -> Float[Tensor, "members fragment_atoms 3"]:
+        """Gradient of each member's energies, eV/A."""
+        ...
 
 
 class ViSNetPotential:
@@ -71,6 +91,19 @@ class ViSNetPotential:
         energies, gradients = zip(*results, strict=True)
         return torch.cat(energies), torch.cat(gradients)
 
+    def member_gradients(
+        self, positions: Float[Tensor, "fragment_atoms 3"]
+    ) -> Float[Tensor, "members fragment_atoms 3"]:
+        """Gradient of each member's energies, eV/A: one backward pass each; threads may ask at the same time.
+
+        Raises:
+            PotentialError: see `__call__`.
+        """
+        edges = NeighbourList(self._model.config.cutoff_A).update(positions.detach().cpu().numpy(), self._index)
+        return torch.cat(
+            [member_gradients(*self._energies(positions, edges, part)) for part in self._parts(edges)], dim=1
+        )
+
     def parts(self, positions: Float[Tensor, "fragment_atoms 3"]) -> list[Part]:
         """How an evaluation at these positions is divided, and what each part takes.
 
@@ -88,11 +121,18 @@ class ViSNetPotential:
         return divide(edges, self._first_atom, self._rule, sys.maxsize if self._limit is None else self._limit)
 
     def _evaluate(self, positions: Tensor, edges: Edges, part: Part) -> tuple[Tensor, Tensor]:
+        energies, moving = self._energies(positions, edges, part)
+        (gradients,) = torch.autograd.grad(energies.mean(dim=1).sum(), moving)
+        energies = energies.detach()
+        return (energies if energies.shape[1] > 1 else energies[:, 0]), gradients
+
+    def _energies(self, positions: Tensor, edges: Edges, part: Part) -> tuple[Tensor, Tensor]:
+        """(fragments, members) energies of a part and the positions to differentiate them by."""
         atoms, first_molecule = part.atoms, part.molecules.start
         moving = positions[atoms].detach().requires_grad_()
         if len(moving) < len(positions):
             edges = molecules(edges, atoms.start, atoms.stop)
-        energies = self._model(
+        energies = self._model.member_energies(
             self._atomic_numbers[atoms],
             moving,
             self._fragment_index[atoms] - first_molecule,
@@ -101,8 +141,7 @@ class ViSNetPotential:
             part.molecules.stop - first_molecule,
             part.recompute,
         )
-        (gradients,) = torch.autograd.grad(energies.sum(), moving)
-        return energies.detach(), gradients
+        return energies, moving
 
 
 class ASEPotential:

@@ -7,6 +7,7 @@ model again. Nothing is ever unpickled, and a file that is not exactly what its 
 import dataclasses
 import hashlib
 import json
+import math
 import struct
 from pathlib import Path
 from typing import Any, Literal
@@ -19,8 +20,25 @@ from potentials.errors import PotentialError
 from potentials.visnet.config import ViSNetConfig
 from potentials.visnet.model import ViSNet
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _PICKLE_STARTS = (b"PK\x03\x04", b"\x80")
+
+
+@dataclasses.dataclass(frozen=True)
+class CommitteeCard:
+    """How the spread of a committee's members becomes an error bar: it is multiplied by the scales.
+
+    `calibration` says on how many held-out molecules they were found, and how well the spread tells the error.
+    """
+
+    energy_scale: float
+    force_scale: float
+    calibration: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for scales that are no positive numbers."""
+        if not (0 < self.energy_scale < math.inf and 0 < self.force_scale < math.inf):
+            raise ValueError(f"committee: expected positive scales, got {self.energy_scale}, {self.force_scale}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +54,8 @@ class ModelCard:
     training: dict[str, Any] = dataclasses.field(default_factory=dict)
     pretraining: dict[str, Any] | None = None
     """Of a fine-tuned model: the level of theory, data and hash of the one it began with."""
+    committee: CommitteeCard | None = None
+    """Of a model with several members; None for one."""
     sha256: str = ""
     version: int = FORMAT_VERSION
 
@@ -81,10 +101,15 @@ def save_model(path: Path | str, model: ViSNet, card: ModelCard) -> ModelCard:
     """Write weights and card; returns the card as written, with the configuration and hash of the weights.
 
     Raises:
-        PotentialError: a correction model's card names no force field, or a full model's names one.
+        PotentialError: a correction model's card names no force field, or a full model's names one; or the card has
+            scales of a committee and the model is none, or the other way round.
     """
     if (card.kind == "correction") != (card.force_field is not None):
         raise PotentialError(f"model card: a {card.kind} model with force_field={card.force_field!r} makes no sense")
+    if (model.config.members > 1) != (card.committee is not None):
+        raise PotentialError(
+            f"model card: {model.config.members} members with committee={card.committee} make no sense"
+        )
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in model.state_dict().items()}
@@ -115,6 +140,11 @@ def load_model(path: Path | str, *, force_field: str | None) -> LoadedModel:
         model.load_state_dict(safetensors.torch.load_file(path))
     except (RuntimeError, safetensors.SafetensorError) as error:
         raise PotentialError(f"{path.name}: weights do not fit the model its card describes; {error}") from error
+    if (model.config.members > 1) != (card.committee is not None):
+        raise PotentialError(
+            f"{card_path(path).name}: a committee needs members of 2 or more and the scales of its spread, got "
+            f"members {model.config.members} and committee {card.committee}; make the committee anew"
+        )
     return LoadedModel(model=model.eval(), card=card)
 
 
@@ -137,13 +167,15 @@ def _read_card(path: Path) -> ModelCard:
         raise PotentialError(f"model card {path} is missing; it belongs beside the weights")
     try:
         fields = json.loads(path.read_text())
+        committee = fields.get("committee")
+        fields["committee"] = None if committee is None else CommitteeCard(**committee)
         card = ModelCard(**{**fields, "data": tuple(fields["data"])})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise PotentialError(f"model card {path.name} cannot be read: {error!r}") from error
     if card.version != FORMAT_VERSION or card.kind not in ("correction", "full") or not isinstance(card.config, dict):
         raise PotentialError(
             f"model card {path.name}: version {card.version}, kind {card.kind!r} are not understood here "
-            f"(version {FORMAT_VERSION}, kind correction or full)"
+            f"(version {FORMAT_VERSION}, kind correction or full); train the model anew, or take one of this version"
         )
     return card
 

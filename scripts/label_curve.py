@@ -138,7 +138,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("label_curve"))
     arguments = parser.parse_args()
     prepare_process()
-    config = read_config(arguments.config)
+    config = read_config(arguments.config).model_copy(update={"committee": None})
     if config.start_from is None:
         raise PotentialError(f"{arguments.config}: names no model under start_from")
     scratch = from_scratch(config, learning_rate=arguments.scratch_learning_rate, steps=arguments.scratch_steps)

@@ -13,6 +13,7 @@ from ai2bmd import __version__
 from ai2bmd.analysis.density import density_sections
 from ai2bmd.analysis.energies import Energies, analyse_energies, energy_facts, energy_sections
 from ai2bmd.analysis.equilibration import equilibration_sections
+from ai2bmd.analysis.error_bars import error_bar_sections
 from ai2bmd.analysis.geometry import Geometry, analyse_geometry, geometry_facts, geometry_sections
 from ai2bmd.analysis.load import Run, load_run
 from ai2bmd.analysis.movie import Movie, make_movie, movie_section
@@ -103,6 +104,7 @@ def _sections(run: Run, energies: Energies, geometry: Geometry, movie: Movie) ->
         movie_section(run, movie),
         *backbone,
         *energy_sections(run, energies),
+        *error_bar_sections(run),
         *density_sections(run),
         *geometry_sections(run, geometry),
         *sampling_sections(run),

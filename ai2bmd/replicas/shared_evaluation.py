@@ -43,6 +43,12 @@ class Member:
         """Energies and gradients, evaluated together with those of other copies that ask."""
         return self._meeting.evaluate(self, positions)
 
+    def member_gradients(
+        self, positions: Float[Tensor, "fragment_atoms 3"]
+    ) -> Float[Tensor, "members fragment_atoms 3"]:
+        """Gradients by the members of a committee; seldom asked for, so each copy computes its own."""
+        return self._meeting.member_gradients(positions)
+
     def note_return(self) -> None:
         """Learn how long it stays away."""
         absence = min(time.monotonic() - self.left_at, _LONGEST_ABSENCE_S)
@@ -89,6 +95,12 @@ class SharedEvaluation:
             self._potentials.setdefault(1, potential)
             self._members += 1
             return Member(self, self._members)
+
+    def member_gradients(
+        self, positions: Float[Tensor, "fragment_atoms 3"]
+    ) -> Float[Tensor, "members fragment_atoms 3"]:
+        """See `ViSNetPotential.member_gradients`; of one copy."""
+        return self._potentials[1].member_gradients(positions)
 
     def leave(self, member: Member) -> None:
         """A copy has ended and is not waited for any more."""

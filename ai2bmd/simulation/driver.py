@@ -53,6 +53,13 @@ class Session:
         """Of the run."""
         return self.workbench.settings
 
+    def state(self) -> EngineState:
+        """The present instant; now and then with the spread of the forces."""
+        state, every = self.engine.state(), self.settings.force_std_every
+        if self.workbench.has_error_bars and every and state.step % every == 0:
+            return self.engine.with_force_std(state)
+        return state
+
     def problem(self, state: EngineState) -> str | None:
         """What the guard says; of all replicas where there are several."""
         check, sampler = self.workbench.guard.problem, self.engine.sampler
@@ -91,6 +98,8 @@ class Session:
             kinetic_energy=state.kinetic_energy,
             temperature=state.temperature_K,
             box_A=state.box_A,
+            correction_std=np.nan if state.correction_std_eV is None else state.correction_std_eV,
+            max_force_std=np.nan if state.force_std_eV_per_A is None else float(state.force_std_eV_per_A.max()),
         )
 
     def drop_after(self, anchor: Checkpoint) -> None:
@@ -218,7 +227,7 @@ class _Loop:
         if self._anchor is not None:
             # no look at the energy: with multiple time steps OpenMM draws random numbers for it
             return _Good(self._anchor.step, engine.save_checkpoint(), engine.positions_A())
-        state = engine.state()
+        state = session.state()
         good = _Good(0, engine.save_checkpoint(), state.positions_A)
         if problem := session.problem(state):
             raise _Broken(0, problem, good, state.positions_A)
@@ -230,7 +239,7 @@ class _Loop:
         """Go to a step and ask the guard."""
         try:
             self._session.engine.step(step - good.step, divided_by=self._division(good.step))
-            state = self._session.engine.state()
+            state = self._session.state()
             problem = self._session.problem(state)
         except ENGINE_ERRORS as error:
             problem = f"the forces cannot be computed ({error})"
@@ -246,7 +255,7 @@ class _Loop:
         for now in range(good.step + 1, step + 1):
             try:
                 engine.step(1, divided_by=self._division(good.step))
-                state = engine.state()
+                state = self._session.state()
                 found = self._session.problem(state)
             except ENGINE_ERRORS as error:
                 found = f"the forces cannot be computed ({error})"
@@ -315,8 +324,8 @@ class _Broken(Exception):
 
 def _next_stop(step: int, settings: RunSettings) -> int:
     """The next step at which something is looked at or saved."""
-    intervals = (settings.guard_every, settings.save_every, settings.checkpoint_every)
-    return min(settings.last_step, *(step - step % every + every for every in intervals))
+    intervals = (settings.guard_every, settings.save_every, settings.checkpoint_every, settings.force_std_every)
+    return min(settings.last_step, *(step - step % every + every for every in intervals if every))
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 """The guard: tells a geometry or a velocity that cannot be, and names the atoms."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from ase.data import covalent_radii
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from openmm import app
 
 from ai2bmd.engine import EngineState
@@ -24,16 +25,26 @@ class Limits:
     wall_eV: float = 1.0
     """Energy of contacts closer than any in the training data; ordinary dynamics stays below 0.2 eV."""
 
+    force_std_eV_per_A: float = math.inf
+    """Expected error of an atom's force, by the spread of a committee."""
+
     @classmethod
-    def at(cls, temperature_K: float) -> "Limits":
+    def at(cls, temperature_K: float, *, force_std_eV_per_A: float = math.inf) -> "Limits":
         """Limits of a run at this temperature; wide, for a few atoms fluctuate much."""
-        return cls(temperature_K=3.0 * temperature_K + 300.0)
+        return cls(temperature_K=3.0 * temperature_K + 300.0, force_std_eV_per_A=force_std_eV_per_A)
 
 
 class Guard:
     """Checks of one system, prepared once."""
 
-    def __init__(self, topology: app.Topology, limits: Limits) -> None:
+    def __init__(
+        self,
+        topology: app.Topology,
+        limits: Limits,
+        protein: Int64[np.ndarray, " protein_atoms"] | None = None,
+    ) -> None:
+        """For a system; `protein`, the atoms that the model is for, are all atoms if nothing else is said."""
+        self._protein = np.arange(topology.getNumAtoms()) if protein is None else protein
         self._topology, self._limits = topology, limits
         self._names = [atom_label(atom) for atom in topology.atoms()]
         numbers = atomic_numbers(topology)
@@ -51,7 +62,9 @@ class Guard:
                 return (
                     f"the {what} of {self._list(np.asarray(~np.isfinite(values).all(axis=1)))} is not a finite number"
                 )
-        return self._bond_problem(state.positions_A) or self._energy_problem(state)
+        return (
+            self._bond_problem(state.positions_A) or self._energy_problem(state) or self._extrapolation_problem(state)
+        )
 
     def _bond_problem(self, positions_A: Float[np.ndarray, "atoms 3"]) -> str | None:
         first, second = self._bonds.T
@@ -89,6 +102,16 @@ class Guard:
                 f"the fastest atom {self._names[fastest]}"
             )
         return None
+
+    def _extrapolation_problem(self, state: EngineState) -> str | None:
+        spread = state.force_std_eV_per_A
+        if spread is None or spread.max() <= self._limits.force_std_eV_per_A:
+            return None
+        worst = int(np.argmax(spread))
+        return (
+            f"the model does not know such a geometry: it expects an error of {spread[worst]:.2f} eV/A of the force on "
+            f"{self._names[self._protein[worst]]} (limit max_force_std: {self._limits.force_std_eV_per_A:g})"
+        )
 
     def _list(self, chosen: Bool[np.ndarray, " atoms"]) -> str:
         names = [self._names[atom] for atom in np.flatnonzero(chosen)]

@@ -216,6 +216,7 @@ def _go(workbench: Workbench, directory: RunDirectory, interruption: EndRequest,
             solvent=numbers[workbench.solvent] if settings.save_solvent_every and lowest else None,
             velocities=settings.save_velocities,
             forces=settings.save_forces,
+            error_bars=workbench.has_error_bars,
             parameters=_parameters(workbench.identity, settings)
             | {
                 "system_atoms": workbench.topology.getNumAtoms(),
@@ -227,7 +228,11 @@ def _go(workbench: Workbench, directory: RunDirectory, interruption: EndRequest,
 
     trajectory = create(directory.trajectory, settings.temperature_K)
     directory.trajectory_alias.symlink_to(directory.trajectory.name)
-    with trajectory, RunLog(directory.log) as log, open_sampling_files(directory, engine.sampler, create) as sampled:
+    with (
+        trajectory,
+        RunLog(directory.log, error_bars=workbench.has_error_bars) as log,
+        open_sampling_files(directory, engine.sampler, create) as sampled,
+    ):
         return advance(Session(engine, workbench, directory, trajectory, log, sampled), interruption)
 
 
@@ -250,7 +255,7 @@ def _continue(
     say(f"Continuing at {at_ps:g} ps to {settings.time_ps:g} ps in {directory.path}; Ctrl-C saves and stops.")
     with (
         trajectory,
-        RunLog(directory.log, keep_bytes=checkpoint.log_bytes) as log,
+        RunLog(directory.log, error_bars=workbench.has_error_bars, keep_bytes=checkpoint.log_bytes) as log,
         open_sampling_files(directory, engine.sampler, open_again, step=checkpoint.step) as sampled,
     ):
         if log.size < checkpoint.log_bytes:

@@ -22,16 +22,21 @@ COLUMNS = (
 )
 
 
+ERROR_BARS = ("correction_std_eV", "max_force_std_eV_per_A")
+"""Further columns where the model has a committee; the second one is empty where it was not computed."""
+
+
 class RunLog(GrowingTable):
     """The log open for appending."""
 
-    def __init__(self, path: Path, *, keep_bytes: int | None = None) -> None:
+    def __init__(self, path: Path, *, error_bars: bool = False, keep_bytes: int | None = None) -> None:
         """Make a log, or continue one after its first `keep_bytes` bytes; what follows them stays until `commit`.
 
         Raises:
             OSError: the disk is full.
         """
-        super().__init__(path, COLUMNS, keep_bytes=keep_bytes)
+        self._error_bars = error_bars
+        super().__init__(path, (*COLUMNS, *ERROR_BARS) if error_bars else COLUMNS, keep_bytes=keep_bytes)
 
     def append(self, state: EngineState, *, ns_per_day: float) -> None:
         """Add a row."""
@@ -41,4 +46,8 @@ class RunLog(GrowingTable):
         row = [f"{state.step}", f"{state.time_ps:.10g}", *(f"{energy:.8f}" for energy in energies)]
         density = "" if state.density_g_cm3 is None else f"{state.density_g_cm3:.6f}"
         row += [f"{state.temperature_K:.4f}", f"{force:.6f}", density, f"{ns_per_day:.4g}"]
+        if self._error_bars:
+            spread = state.force_std_eV_per_A
+            row.append("" if state.correction_std_eV is None else f"{state.correction_std_eV:.6f}")
+            row.append("" if spread is None else f"{spread.max():.6f}")
         self.append_row(row)

@@ -19,6 +19,7 @@ _UNITS: dict[str, dict[str, float]] = {
     "": {"": 1.0},
     "kcal/mol": {"kcal/mol": 1.0, "kJ/mol": 1.0 / 4.184},
     "GB": {"GB": 1.0, "MB": 1e-3, "GiB": 2**30 / 1e9, "MiB": 2**20 / 1e9},
+    "eV/A": {"eV/A": 1.0, "kcal/mol/A": 4.184 / 96.48533212331002},
     "u": {"u": 1.0, "amu": 1.0, "Da": 1.0},
     "kcal/mol/A2": {"kcal/mol/A2": 1.0, "kcal/mol/A^2": 1.0, "kJ/mol/nm2": 1.0 / 418.4, "kJ/mol/nm^2": 1.0 / 418.4},
 }
@@ -82,6 +83,7 @@ Molar = Annotated[float, *_single("M")]
 Bar = Annotated[float, *_single("bar")]
 KilocaloriesPerMole = Annotated[float, *_single("kcal/mol")]
 Dalton = Annotated[float, *_single("u")]
+EvPerAngstrom = Annotated[float, *_single("eV/A")]
 Gigabytes = Annotated[float, *_single("GB")]
 Stiffness = Annotated[float, *_single("kcal/mol/A2")]
 KelvinRange = Annotated[tuple[float, float], *_pair("K")]

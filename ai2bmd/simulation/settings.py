@@ -26,6 +26,7 @@ from ai2bmd.simulation.quantities import (
     Angstrom,
     Bar,
     Dalton,
+    EvPerAngstrom,
     Femtoseconds,
     Gigabytes,
     Kelvin,
@@ -120,6 +121,11 @@ class RunSettings(pydantic.BaseModel):
     """How often the guard may send the run back before it gives up."""
     guard_every: int = pydantic.Field(default=10, ge=1, le=_MOST_INTERVAL)
     """Steps between two looks of the guard; when it finds something it goes back and finds the step."""
+    max_force_std_eV_per_A: EvPerAngstrom = pydantic.Field(default=3.0, alias="max_force_std", gt=0)
+    """Expected error of the force on an atom above which the guard takes a geometry for one that the model does not
+    know; for models with a committee. docs/committee.md has the measurements."""
+    force_std_every: int = pydantic.Field(default=100, ge=0, le=_MOST_INTERVAL)
+    """Steps between two looks at that error, each of which takes several times as long as a step; 0 for none."""
 
     @pydantic.model_validator(mode="before")
     @classmethod

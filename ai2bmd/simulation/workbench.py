@@ -58,6 +58,11 @@ class Workbench:
         """Of the whole system."""
         return self.corrected.topology
 
+    @property
+    def has_error_bars(self) -> bool:
+        """Whether the model is a committee, which tells its error."""
+        return self.corrected.correction is not None and self.corrected.correction.has_members
+
     @cached_property
     def solvent(self) -> Int64[np.ndarray, " solvent_atoms"]:
         """Index of each atom that is not protein; virtual sites are no atoms."""
@@ -173,6 +178,8 @@ def open_workbench(directory: RunDirectory, settings: RunSettings) -> Workbench:
         hydrogen_mass_u=settings.hydrogen_mass_u,
         memory_bytes=settings.memory_bytes,
     )
+    if corrected.correction is not None:
+        corrected.correction.refer_to(positions_A[corrected.protein])
     highest_K = max(settings.temperature_K, *getattr(settings.sampling, "temperatures_K", (0.0,)))
     if corrected.card:
         directory.model_card.write_text(json.dumps(asdict(corrected.card), indent=1) + "\n")
@@ -184,7 +191,9 @@ def open_workbench(directory: RunDirectory, settings: RunSettings) -> Workbench:
         corrected=corrected,
         positions_A=positions_A,
         imaging=SystemImaging(topology, corrected.protein),
-        guard=Guard(topology, Limits.at(highest_K)),
+        guard=Guard(
+            topology, Limits.at(highest_K, force_std_eV_per_A=settings.max_force_std_eV_per_A), corrected.protein
+        ),
         identity=identify(
             structure, settings, model_sha256=corrected.card.sha256 if corrected.card else None, platform=platform
         ),

@@ -6,6 +6,7 @@
     particles/protein/position|velocity|force   step, time, value
     particles/solvent/box|species|position  the same for all that is not protein, at its own stride; optional
     observables/energy_environment|energy_correction|kinetic_energy|temperature   step, time, value
+    observables/correction_std|max_force_std   expected errors, optional; not a number where not computed
     parameters/ai2bmd                       settings, version, seed, hashes, as attributes
 
 The elements of a group of particles share one `step` and one `time` by hard links, so that they cannot disagree;
@@ -89,6 +90,11 @@ OBSERVABLES = {
     "kinetic_energy": Element("observables/kinetic_energy", "eV"),
     "temperature": Element("observables/temperature", "K"),
 }
+ERROR_BARS = {
+    "correction_std": Element("observables/correction_std", "eV"),
+    "max_force_std": Element("observables/max_force_std", "eV Angstrom-1"),
+}
+"""Of runs whose model has a committee."""
 
 
 def dataset(hdf5: h5py.File, path: str) -> h5py.Dataset:
@@ -112,7 +118,7 @@ def time_dependent(hdf5: h5py.File, group: Group) -> list[str]:
     """Paths of all datasets with one entry for each frame of a group, each named once."""
     elements = [group.position, group.edges]
     if group == PROTEIN:
-        elements += [VELOCITY, FORCE, *OBSERVABLES.values()]
+        elements += [VELOCITY, FORCE, *OBSERVABLES.values(), *ERROR_BARS.values()]
     return [group.step, group.time, *(element.value for element in elements if element.path in hdf5)]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from ai2bmd.trajectory.layout import (
+    ERROR_BARS,
     FORCE,
     KJ_MOL_PER_EV,
     OBSERVABLES,
@@ -42,6 +43,10 @@ class Trajectory:
     """K."""
     parameters: Parameters
     """Settings, version, seed, hashes: as the run wrote them."""
+    correction_std: Float64[np.ndarray, " frames"] | None = None
+    """eV, expected error of the correction relative to the start; None if the model had no committee."""
+    max_force_std: Float64[np.ndarray, " frames"] | None = None
+    """eV/A, largest expected error of the force on an atom, not a number in frames where it was not computed."""
 
 
 def read_trajectory(path: Path, *, stride: int = 1) -> Trajectory:
@@ -66,5 +71,9 @@ def read_trajectory(path: Path, *, stride: int = 1) -> Trajectory:
             forces_eV_per_A=None if force is None else force / np.float32(KJ_MOL_PER_EV),
             box_A=box,
             parameters=parameters(hdf5),
-            **{name: dataset(hdf5, element.value)[every] for name, element in OBSERVABLES.items()},
+            **{
+                name: dataset(hdf5, element.value)[every]
+                for name, element in (OBSERVABLES | ERROR_BARS).items()
+                if name in OBSERVABLES or element.path in hdf5
+            },
         )

@@ -12,6 +12,7 @@ from jaxtyping import Int
 from ai2bmd.errors import InputError
 from ai2bmd.trajectory.journal import finish_commit
 from ai2bmd.trajectory.layout import (
+    ERROR_BARS,
     FORCE,
     PROTEIN,
     SOLVENT,
@@ -138,6 +139,7 @@ def _copy_frames(damaged: h5py.File, path: Path, frames: Mapping[Group, int]) ->
         solvent=dataset(damaged, SOLVENT.species)[:] if SOLVENT in frames else None,
         velocities=VELOCITY.path in damaged,
         forces=FORCE.path in damaged,
+        error_bars=all(bar.path in damaged for bar in ERROR_BARS.values()),
         parameters=parameters(damaged),
     )
     with writer:

@@ -1,5 +1,6 @@
 """The trajectory of a run: frames in, an H5MD file out that any HDF5 program reads at every moment."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from jaxtyping import Float, Int
 from ai2bmd import __version__
 from ai2bmd.trajectory.journal import JournaledFile
 from ai2bmd.trajectory.layout import (
+    ERROR_BARS,
     FORCE,
     KJ_MOL_PER_EV,
     OBSERVABLES,
@@ -34,7 +36,7 @@ _BOXES_PER_CHUNK = 128
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One instant of the protein; box, velocities and forces are written if the trajectory was made for them."""
+    """One instant of the protein; box, velocities, forces and errors are written if the trajectory is made for them."""
 
     step: int
     time_ps: float
@@ -51,6 +53,10 @@ class Frame:
     """K."""
     box_A: Float[np.ndarray, "3 3"] | None = None
     """Box vectors as rows; None without a periodic box."""
+    correction_std: float = math.nan
+    """eV."""
+    max_force_std: float = math.nan
+    """eV/A."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +97,8 @@ class TrajectoryWriter:
             values[VELOCITY.value] = frame.velocities_A_per_ps
         if FORCE.path in self._hdf5:
             values[FORCE.value] = frame.forces_eV_per_A * KJ_MOL_PER_EV
-        values |= {element.value: getattr(frame, name) for name, element in OBSERVABLES.items()}
+        observables = OBSERVABLES | {name: bar for name, bar in ERROR_BARS.items() if bar.path in self._hdf5}
+        values |= {element.value: getattr(frame, name) for name, element in observables.items()}
         self.extend({path: np.asarray(value)[None] for path, value in values.items()})
 
     def append_solvent(self, frame: SolventFrame) -> None:
@@ -150,6 +157,7 @@ def create_trajectory(
     solvent: Int[np.ndarray, " solvent_atoms"] | None = None,
     velocities: bool,
     forces: bool,
+    error_bars: bool = False,
     parameters: Parameters,
 ) -> TrajectoryWriter:
     """Make an empty trajectory.
@@ -161,6 +169,7 @@ def create_trajectory(
         solvent: atomic numbers of what else is in the box, if it is to have frames.
         velocities: whether frames hold velocities.
         forces: whether frames hold forces.
+        error_bars: whether frames hold the expected errors of the correction.
         parameters: settings and hashes, kept as attributes of parameters/ai2bmd.
 
     Raises:
@@ -177,7 +186,7 @@ def create_trajectory(
             _create_group(hdf5, PROTEIN, atomic_numbers, periodic=periodic, rest=rest)
             if solvent is not None:
                 _create_group(hdf5, SOLVENT, solvent, periodic=True)
-            for element in OBSERVABLES.values():
+            for element in (*OBSERVABLES.values(), *(ERROR_BARS.values() if error_bars else ())):
                 _create_values(hdf5, PROTEIN, element, (), np.float64, per_chunk=_SCALARS_PER_CHUNK)
             hdf5.create_group(PARAMETERS).attrs.update(parameters)
         file.commit()

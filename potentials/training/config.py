@@ -81,6 +81,14 @@ class RecordSettings(_Settings):
     clusters: int = Field(default=60, ge=0)
 
 
+class CommitteeSettings(_Settings):
+    """Members that a finished model gets for its error bars; its predictions stay what they are."""
+
+    members: int = Field(default=8, ge=2, le=64)
+    molecules: int = Field(default=400, gt=0)
+    """Of the training data, that say what the members may disagree on."""
+
+
 class TrainingConfig(_Settings):
     """Everything that decides what a training run does."""
 
@@ -101,6 +109,8 @@ class TrainingConfig(_Settings):
     optimiser: OptimiserSettings = OptimiserSettings()
     schedule: ScheduleSettings
     record: RecordSettings = RecordSettings()
+    committee: CommitteeSettings | None = CommitteeSettings()
+    """None for a model without error bars."""
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> "TrainingConfig":
@@ -108,6 +118,8 @@ class TrainingConfig(_Settings):
             raise ValueError("force_field belongs to target: correction, and only to it")
         if self.data.units is None and self.data.clusters is None:
             raise ValueError("data: give units, clusters or both")
+        if "members" in self.model:
+            raise ValueError("model.members: is what the finished model gets; give committee.members")
         return self
 
     def visnet(self) -> ViSNetConfig:

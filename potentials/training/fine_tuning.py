@@ -21,6 +21,7 @@ from potentials.training.dataset import Target, select
 from potentials.training.evaluation import model_deviations
 from potentials.training.preparation import spread
 from potentials.training.references import element_counts, element_references, nuisance_offsets
+from potentials.visnet.committee import mean_member
 from potentials.visnet.model import ViSNet
 
 _MOST_MOLECULES = 2000
@@ -41,6 +42,8 @@ def starting_model(config: TrainingConfig, folder: Path) -> LoadedModel:
             f"start_from: {config.start_from} is a {loaded.card.kind} model, and target is {config.target}; "
             "take a model of that kind"
         )
+    # trained is the mean, and the finished model gets members of its own
+    loaded = LoadedModel(mean_member(loaded.model), loaded.card)
     shape = dataclasses.asdict(loaded.model.config)
     different = [name for name, value in config.model.items() if shape[name] != value]
     if different:

@@ -19,6 +19,8 @@ from tqdm import tqdm
 
 from potentials.model_file import ModelCard, save_model
 from potentials.training.averaging import update_average
+from potentials.training.calibration import calibrate
+from potentials.training.committee import make_committee
 from potentials.training.config import ScheduleSettings, TrainingConfig
 from potentials.training.curves import validation_row, write_curve
 from potentials.training.distributed import Processes, agreed, sum_gradients
@@ -78,6 +80,8 @@ def train(
         finished = _steps(config, data, state, output=output, processes=processes, stop=stop_requested, bar=bar)
     if processes.rank == 0:
         _save(output, state, config, data)
+        if finished and config.committee is not None:
+            _save_committee(output, state, config, data)
     return finished
 
 
@@ -172,8 +176,21 @@ def _validate(
 def _save(output: Path, state: TrainingState, config: TrainingConfig, data: PreparedData) -> None:
     """Checkpoint, and the averaged weights as a model file that can be used at once."""
     save_checkpoint(output / CHECKPOINT, state, config)
+    save_model(output / MODEL, state.average, _card(state, config, data))
+
+
+def _save_committee(output: Path, state: TrainingState, config: TrainingConfig, data: PreparedData) -> None:
+    """The model file once more, with members and the scales of their spread."""
+    assert config.committee is not None  # else there is none to make
+    committee = make_committee(state.average, data.training, config.committee, seed=config.seed)
+    device = committee.element_energies.device
+    scales = calibrate(committee, data.validation, target=config.target, device=device)
+    save_model(output / MODEL, committee, dataclasses.replace(_card(state, config, data), committee=scales))
+
+
+def _card(state: TrainingState, config: TrainingConfig, data: PreparedData) -> ModelCard:
     errors = {key: value for key, value in (state.rows[-1] if state.rows else {}).items() if "_mae_" in key}
-    card = ModelCard(
+    return ModelCard(
         kind=config.target,
         level_of_theory=config.level_of_theory,
         force_field=config.force_field,
@@ -183,7 +200,6 @@ def _save(output: Path, state: TrainingState, config: TrainingConfig, data: Prep
         pretraining=state.pretraining,
         training={"steps": state.step, "minutes": round(state.elapsed_s / 60, 1), "settings": config.model_dump()},
     )
-    save_model(output / MODEL, state.average, card)
 
 
 @contextlib.contextmanager

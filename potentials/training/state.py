@@ -21,7 +21,7 @@ from potentials.training.optimisation import make_optimiser
 from potentials.training.preparation import PreparedData
 from potentials.visnet.model import ViSNet
 
-_MAY_CHANGE = ("schedule", "record", "device", "threads", "matmul_precision")
+_MAY_CHANGE = ("schedule", "record", "committee", "device", "threads", "matmul_precision")
 
 
 @dataclasses.dataclass

@@ -13,6 +13,7 @@ class ViSNetConfig:
     `envelope` names the cutoff function: "smooth", a quintic polynomial with two continuous derivatives applied to
     scalar and vector messages, or "cosine", the original, applied to scalar messages only.
     `charge_features` adds the force field's partial charge to each atom's embedding.
+    `members` is the number of last layers, see `committee.py`.
     """
 
     hidden_channels: int = 64
@@ -24,6 +25,7 @@ class ViSNetConfig:
     envelope: Literal["smooth", "cosine"] = "smooth"
     charge_features: bool = True
     max_atomic_number: int = 20
+    members: int = 1
 
     def __post_init__(self) -> None:
         """Raises PotentialError for a shape that cannot be built."""
@@ -36,6 +38,8 @@ class ViSNetConfig:
             )
         if self.num_layers < 1:
             raise PotentialError(f"num_layers: expected at least 1, got {self.num_layers}")
+        if self.members < 1:
+            raise PotentialError(f"members: expected at least 1, got {self.members}")
         if not self.cutoff_A > 0:
             raise PotentialError(f"cutoff_A: expected a positive distance in Angstrom, got {self.cutoff_A}")
         if self.envelope not in ("smooth", "cosine"):

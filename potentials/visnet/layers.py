@@ -135,12 +135,16 @@ class GatedOutput(nn.Module):
 
     def forward(self, x: Tensor, vec: Tensor) -> tuple[Tensor, Tensor]:
         """(atoms, out_channels) scalars and, unless this is the last block, gated vectors."""
-        lengths = _length(linear(vec, self.norm_map.weight))
-        out = self.output(silu(self.hidden(torch.cat([x, lengths], dim=1))))
+        out = self.output(self.features(x, vec))
         if self.vector_map is None:
             return out, vec
         x, gate = out.split(self.out_channels, dim=1)
         return silu(x), gate[:, None, :] * self.vector_map(vec)
+
+    def features(self, x: Tensor, vec: Tensor) -> Float[Tensor, "atoms channels"]:
+        """What the last linear map of the block acts on."""
+        lengths = _length(linear(vec, self.norm_map.weight))
+        return silu(self.hidden(torch.cat([x, lengths], dim=1)))
 
 
 def _length(vec: Tensor) -> Tensor:

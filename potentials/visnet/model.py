@@ -24,8 +24,8 @@ from potentials.visnet.layers import GatedOutput, MessageLayer
 class ViSNet(nn.Module):
     """Equivariant graph network of Wang et al. (Nat. Commun. 15, 313, 2024).
 
-    Energies are relative to `element_energies` (eV, per atomic number, float64): the network predicts the small rest,
-    which is summed over atoms in float64.
+    Energies are relative to `element_energies` (eV, per atomic number and member, float64): the network predicts the
+    small rest, which is summed over atoms in float64. A committee's energy is the mean of its members.
     """
 
     element_energies: Tensor
@@ -50,12 +50,12 @@ class ViSNet(nn.Module):
         )
         self.norm = nn.LayerNorm(channels)
         self.gated = GatedOutput(channels, channels // 2, activate=True)
-        self.energy = GatedOutput(channels // 2, 1, activate=False)
-        self.register_buffer("element_energies", torch.zeros(elements, dtype=torch.float64))
+        self.energy = GatedOutput(channels // 2, config.members, activate=False)
+        self.register_buffer("element_energies", torch.zeros(elements, config.members, dtype=torch.float64))
 
     def set_element_energies(self, energies: Float[Tensor, "elements"]) -> None:
-        """Set the reference energy (eV) of each atomic number."""
-        self.element_energies.copy_(energies)
+        """Set the reference energy (eV) of each atomic number, the same for all members."""
+        self.element_energies.copy_(energies[:, None])
 
     def _apply(self, fn, recurse: bool = True):
         """Conversions such as `.to(float32)` leave the reference energies in float64."""
@@ -87,16 +87,38 @@ class ViSNet(nn.Module):
             recompute: compute what belongs to a block of edges again for the gradient instead of keeping it, which
                 takes less memory and half as much time again.
         """
+        energies = self.member_energies(
+            atomic_numbers, positions, fragment_index, charges, edges, n_fragments, recompute
+        )
+        return energies.mean(dim=1)
+
+    def member_energies(
+        self,
+        atomic_numbers: Int[Tensor, "atoms"],
+        positions: Float[Tensor, "atoms 3"],
+        fragment_index: Int[Tensor, "atoms"],
+        charges: Float[Tensor, "atoms"],
+        edges: Edges | Sequence[Edges],
+        n_fragments: int,
+        recompute: bool = False,
+    ) -> Float[Tensor, "fragments members"]:
+        """Energy of each molecule by each member of the committee, as `forward`."""
         blocks = [edges] if isinstance(edges, Edges) else edges
-        atomic_energies = self.atomic_energies(atomic_numbers, positions, charges, blocks, recompute=recompute)
-        atomic_energies = atomic_energies.to(torch.float64) + self.element_energies[atomic_numbers]
-        total = atomic_energies.new_zeros(n_fragments)
+        features = self.last_features(atomic_numbers, positions, charges, blocks, recompute=recompute)
+        atomic_energies = self.energy.output(features).to(torch.float64) + self.element_energies[atomic_numbers]
+        total = atomic_energies.new_zeros(n_fragments, self.config.members)
         return total.index_add(0, fragment_index, atomic_energies)
 
-    def atomic_energies(
-        self, atomic_numbers: Tensor, positions: Tensor, charges: Tensor, blocks: Sequence[Edges], *, recompute: bool
-    ) -> Float[Tensor, "atoms"]:
-        """The network's share of each atom in eV, without the reference energies."""
+    def last_features(
+        self,
+        atomic_numbers: Tensor,
+        positions: Tensor,
+        charges: Tensor,
+        blocks: Sequence[Edges],
+        *,
+        recompute: bool = False,
+    ) -> Float[Tensor, "atoms last_channels"]:
+        """What the last layer, a linear map to the energy of each atom, acts on."""
         geometry = [in_blocks(self._geometry, positions, edges, recompute=recompute) for edges in blocks]
         x = self.embedding(atomic_numbers)
         if self.charge_embedding is not None:
@@ -115,7 +137,7 @@ class ViSNet(nn.Module):
         for layer in self.layers:
             x, vec, features = layer(x, vec, features, blocks, recompute=recompute)
         x, vec = self.gated(self.norm(x), vec)
-        return self.energy(x, vec)[0].squeeze(1)
+        return self.energy.features(x, vec)
 
     def _geometry(self, positions: Tensor, edges: Edges) -> tuple[Tensor, Tensor, Tensor]:
         """Radial functions, spherical harmonics and cutoff function of every edge."""

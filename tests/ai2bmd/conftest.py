@@ -1,5 +1,6 @@
 """A small untrained model, and molecules of the training data."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from openmm import app
 from ai2bmd.environment import FORCE_FIELD
 from ai2bmd.protein import protein_topology
 from fragmentation.plan import FragmentPlan, plan_fragments
-from potentials.model_file import ModelCard, save_model
+from potentials.model_file import CommitteeCard, ModelCard, load_model, save_model
 from potentials.visnet import ViSNet, ViSNetConfig
+from potentials.visnet.committee import with_members
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +24,19 @@ def random_model(tmp_path_factory) -> Path:
     model.set_element_energies(torch.arange(20, dtype=torch.float64))
     path = tmp_path_factory.mktemp("model") / "random.safetensors"
     save_model(path, model, ModelCard(kind="correction", level_of_theory="none", force_field=FORCE_FIELD, config={}))
+    return path
+
+
+@pytest.fixture(scope="session")
+def committee_model(random_model: Path, tmp_path_factory) -> Path:
+    """Model file of the same ViSNet as the mean of a committee of four."""
+    loaded = load_model(random_model, force_field=FORCE_FIELD)
+    torch.manual_seed(4)
+    deviations = 0.1 * torch.randn(4, 8, dtype=torch.float64)
+    elements = torch.randn(20, 4, dtype=torch.float64)
+    model = with_members(loaded.model, deviations - deviations.mean(0), elements - elements.mean(1, keepdim=True))
+    path = tmp_path_factory.mktemp("committee") / "committee.safetensors"
+    save_model(path, model, dataclasses.replace(loaded.card, committee=CommitteeCard(1.5, 2.5)))
     return path
 
 

@@ -40,6 +40,7 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory, data_folder: Path, sett
             data={"units": "units.h5"},
             optimiser={"learning_rate": 1e-2, "average_decay": 0.9},
             schedule={"steps": 150, "atoms_per_step": 60},
+            committee=None,
         ),
         where="test",
     )

@@ -1,0 +1,29 @@
+"""What the model thinks of its own error along a run: the spread of its committee."""
+
+import numpy as np
+
+from ai2bmd.analysis.figures import ORANGE, draw_course, plot, time_label
+from ai2bmd.analysis.load import Run
+from ai2bmd.analysis.sections import Section
+
+
+def error_bar_sections(run: Run) -> tuple[Section, ...]:
+    """Expected errors of energy and forces against time; nothing for a model without committee."""
+    trajectory = run.trajectory
+    if trajectory.correction_std is None or trajectory.max_force_std is None:
+        return ()
+    time_ps, known = run.time_ps, np.isfinite(trajectory.max_force_std)
+    with plot("Expected errors against time", x=time_label(time_ps), y="of the correction (eV)") as picture:
+        draw_course(picture.axes, time_ps, trajectory.correction_std, color=ORANGE, label="of the correction")
+    note = (
+        "Spread of the model's committee, scaled to the error it had on held-out molecules. Of the correction: error "
+        "of its difference to the structure the run began with."
+    )
+    if known.any():
+        forces = trajectory.max_force_std[known]
+        note += (
+            f" Largest expected error of the force on an atom: {np.median(forces):.2f} eV/Å in the median, "
+            f"{forces.max():.2f} eV/Å at most, in {len(forces)} frames; the guard's limit is "
+            f"{run.settings.max_force_std_eV_per_A:g} eV/Å."
+        )
+    return (Section("Expected errors", picture.html(), note),)
