@@ -66,7 +66,8 @@ def trained(config: TrainingConfig, molecules: Molecules, folder: Path) -> ViSNe
     """A model trained on the molecules that are not held out."""
     data = prepare_molecules(config, molecules, files=(), n_elements=config.visnet().max_atomic_number)
     with tempfile.TemporaryDirectory() as output:
-        train(config, data, folder=folder, output=Path(output), processes=ALONE, resume=False)
+        if not train(config, data, folder=folder, output=Path(output), processes=ALONE, resume=False):
+            raise SystemExit("stopped; the same command goes on with the run that was not finished")
         return load_model(Path(output) / MODEL, force_field=config.force_field).model
 
 

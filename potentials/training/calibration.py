@@ -20,6 +20,8 @@ from potentials.visnet.committee import spread as spread_of
 from potentials.visnet.model import ViSNet
 
 _BINS = 10
+_FEWEST_MOLECULES = 10
+"""Of either half of the held-out ones."""
 _FEWEST_ENERGIES = 20
 """Relative energies below which the scale of the forces serves for energies too: one covariance is behind both."""
 
@@ -61,10 +63,10 @@ def measure_spreads(
 def calibrate(model: ViSNet, tested: Molecules, *, target: Target, device: torch.device) -> CommitteeCard:
     """Scales of a committee from held-out molecules, judged on others: every second trajectory is left for that.
 
-    Where there are too few trajectories, all serve for both, and the card says so.
+    Where there are too few molecules, all serve for both, and the card says so.
     """
     fitted, judged = _halves(tested)
-    separate = bool(fitted.any() and judged.any())
+    separate = min(int(fitted.sum()), int(judged.sum())) >= _FEWEST_MOLECULES
     everything = np.ones(len(tested), bool)
     spreads = [
         measure_spreads(model, select(tested, np.flatnonzero(mask)), target=target, device=device)

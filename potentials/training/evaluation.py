@@ -83,10 +83,16 @@ def error_row(name: str, molecules: Molecules, mask: Bool[np.ndarray, " molecule
 
 
 def relative_energy_mae(deviations_eV: np.ndarray, label: np.ndarray) -> float:
-    """Mean absolute deviation in kcal/mol after the mean of each label is removed."""
+    """Mean absolute deviation in kcal/mol after the mean of each label is removed.
+
+    Labels of a single frame say nothing and are left out; not a number where there are no others.
+    """
     _, place, counts = np.unique(label, return_inverse=True, return_counts=True)
     means = np.bincount(place, deviations_eV) / counts
-    return _kcal(np.abs(deviations_eV - means[place]).mean())
+    several = counts[place] > 1
+    if not several.any():
+        return float("nan")
+    return _kcal(np.abs(deviations_eV - means[place])[several].mean())
 
 
 def error_table(molecules: Molecules, model: Deviations) -> list[ErrorRow]:

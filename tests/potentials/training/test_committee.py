@@ -14,6 +14,7 @@ from potentials.model_file import CommitteeCard, card_path, load_model, save_mod
 from potentials.training.calibration import agreement, calibrate, measure_spreads
 from potentials.training.committee import make_committee
 from potentials.training.config import CommitteeSettings, training_config
+from potentials.training.dataset import select
 from potentials.training.distributed import Processes
 from potentials.training.evaluation import model_deviations
 from potentials.training.fine_tuning import starting_model
@@ -149,6 +150,16 @@ def test_calibration_finds_the_factor(committee: ViSNet, data: PreparedData, wro
     assert second.calibration["forces"]["spearman"] == pytest.approx(first.calibration["forces"]["spearman"], abs=2e-3)
     judged = second.calibration["forces"]
     assert judged["miscalibration_after"] < 0.7 * judged["miscalibration_before"]
+
+
+def test_few_molecules_serve_for_scales_and_judgement(committee: ViSNet, data: PreparedData) -> None:
+    few = select(data.validation, np.array([0, 2, 4]))
+    card = calibrate(committee, few, target="correction", device=CPU)
+    assert (card.calibration["molecules"], card.calibration["judged_on"]) == (3, "the same")
+    assert card.energy_scale == card.force_scale
+    more = calibrate(committee, data.training.molecules, target="correction", device=CPU)
+    assert more.calibration["judged_on"] >= 10
+    assert more.energy_scale != more.force_scale
 
 
 def test_agreement_tells_spread_that_knows_from_spread_that_does_not() -> None:

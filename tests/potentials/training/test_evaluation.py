@@ -31,6 +31,12 @@ def test_an_offset_between_units_does_not_count() -> None:
     assert relative_energy_mae(deviations, np.zeros(4, int)) > 10
 
 
+def test_a_single_frame_says_nothing_of_relative_energies() -> None:
+    deviations = np.array([5.0, 5.2, 7.0])
+    assert relative_energy_mae(deviations, np.array([0, 0, 1])) == pytest.approx(0.1 * KCAL_MOL_PER_EV)
+    assert np.isnan(relative_energy_mae(deviations, np.arange(3)))
+
+
 def test_rows_separate_units_charges_and_clusters(data_folder: Path) -> None:
     units = load_units(data_folder / "units.h5")
     deviations = Deviations(np.zeros(80), np.where(units.atomic_numbers[:, None] == 7, 1.0, 0.0).repeat(3, 1))
