@@ -21,7 +21,6 @@ ImplicitSolvent = Literal["gas", "gbn2"]
 WaterModel = Literal["opc", "tip3p-fb", "tip4p-fb", "tip3p", "spce", "amoeba"]
 Solvent = Literal["gas", "gbn2", "opc", "tip3p-fb", "tip4p-fb", "tip3p", "spce", "amoeba"]
 WATER_MODELS: tuple[WaterModel, ...] = get_args(WaterModel)
-WITH_VIRTUAL_SITES: tuple[WaterModel, ...] = ("opc", "tip4p-fb")
 SOLVENTS: dict[EnvironmentName, tuple[Solvent, ...]] = {
     "amber19": ("gas", "gbn2", "opc", "tip3p-fb", "tip4p-fb", "tip3p", "spce"),
     "amoeba2018": ("gas", "amoeba"),

@@ -75,6 +75,11 @@ class SolvatedStructure:
         )
 
 
+def with_virtual_sites(water: WaterModel) -> bool:
+    """Whether molecules of this model have sites that are no atoms."""
+    return SITES[water] > 3
+
+
 def image_distance_A(positions_A: Float[np.ndarray, "atoms 3"], *, padding_A: float) -> float:
     """Distance between periodic images: the diameter of the sphere around the protein and twice the padding."""
     centre = (positions_A.min(0) + positions_A.max(0)) / 2.0

@@ -18,10 +18,10 @@ from openmm import OpenMMException
 
 from ai2bmd.assembly import CorrectedSystem, corrected_system
 from ai2bmd.engine import Engine, Snapshot, degrees_of_freedom
-from ai2bmd.environment import WATER_MODELS, WITH_VIRTUAL_SITES, Constraints, WaterModel, build_environment
+from ai2bmd.environment import WATER_MODELS, Constraints, WaterModel, build_environment
 from ai2bmd.integrators import EngineSettings, Ensemble
 from ai2bmd.minimisation import minimise
-from ai2bmd.solvation import SolvatedStructure, Solvation, solvate
+from ai2bmd.solvation import SolvatedStructure, Solvation, solvate, with_virtual_sites
 from ai2bmd.structure import load_or_prepare
 
 CPU = torch.device("cpu")
@@ -79,7 +79,7 @@ def main() -> None:
     box = Box(arguments.water, solvated, correction)
     start = equilibrated(box)
     for way in WAYS:
-        impossible = way.substeps > 1 and arguments.water in WITH_VIRTUAL_SITES
+        impossible = way.substeps > 1 and with_virtual_sites(arguments.water)
         if impossible or way.name in [row["name"] for row in done]:
             continue
         row = measure(way, box, start, length_ps=arguments.time)
@@ -127,7 +127,7 @@ def equilibrated(box: Box) -> Snapshot:
 
 
 def measure(way: Way, box: Box, start: Snapshot, *, length_ps: float) -> dict:
-    """Half a picosecond of Langevin dynamics in this way, then constant energy; the drift is a fitted slope."""
+    """A picosecond of Langevin dynamics in this way, then constant energy; the drift is a fitted slope."""
     engine = make_engine(way, box, ensemble="nvt", friction_per_ps=10.0)
     engine.restore(start)
     engine.step(round(1000.0 / way.timestep_fs))

@@ -1,8 +1,11 @@
 """What all tests share: the example structures, and the data beside the checkout where there is any."""
 
+import importlib.util
 import inspect
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import jaxtyping
 import numba
@@ -48,6 +51,23 @@ def unchecked() -> Iterator[None]:
 def checkout() -> Path:
     """The root of the checkout."""
     return CHECKOUT
+
+
+@pytest.fixture(scope="session")
+def load_script(checkout) -> Callable[[str], ModuleType]:
+    """`load_script(name)`: scripts/NAME.py as a module."""
+
+    def load(name: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(name, checkout / "scripts" / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(sys.modules, name, module)  # where dataclasses look for it
+            spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """The script that kills runs finds what is wrong with files: each of its complaints can come."""
 
-import importlib.util
 import shutil
-import sys
 from dataclasses import replace
 from types import ModuleType
 
@@ -19,15 +17,8 @@ STRIDES = {"protein": 5, "solvent": 10, "log": 5}
 
 
 @pytest.fixture(scope="module")
-def script(checkout) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("kill_runs", checkout / "scripts" / "kill_runs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "kill_runs", module)  # where dataclasses look for it
-        spec.loader.exec_module(module)
-    return module
+def script(load_script) -> ModuleType:
+    return load_script("kill_runs")
 
 
 @pytest.fixture(scope="module")

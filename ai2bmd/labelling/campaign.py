@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import dask.config
-from distributed import Client, KilledWorker, LocalCluster
+from distributed import Client, KilledWorker
 from tqdm import tqdm
 
 from ai2bmd.labelling.conformations import Task
 from ai2bmd.labelling.worker import THREADS, PrepareWorker, label_task
+from ai2bmd.replicas.dask_pool import local_cluster
 from ai2bmd.simulation.interruption import EndRequest
 from potentials.label_store import LabelStore
 
@@ -45,12 +46,9 @@ def label_tasks(
     nothing new is started and what is at work is finished.
     """
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # a dead worker's frame is tried again
-    without: Any = None  # of memory limit and dashboard; Dask's types do not know that
     with (
         dask.config.set(_CONFIG),
-        LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, memory_limit=without, dashboard_address=without
-        ) as cluster,
+        local_cluster(workers) as cluster,
         Client(cluster, set_as_default=False) as client,
         tqdm(total=sum(task.cost for task in tasks), bar_format=_BAR, disable=not shown) as bar,
     ):

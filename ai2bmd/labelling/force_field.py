@@ -3,10 +3,9 @@
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOperatorIssue=false
 # (OpenMM makes its units when it is imported)
 import numpy as np
-import openmm
-from openmm import app, unit
+from openmm import app
 
-from ai2bmd.environment import EV_A_PER_KJ_MOL_NM, EV_PER_KJ_MOL, FORCE_FIELD_FILE
+from ai2bmd.environment import FORCE_FIELD_FILE, ForceFieldEnergy
 from ai2bmd.errors import InputError
 from potentials.label_store import ForceFieldLabel, Molecule
 
@@ -33,16 +32,11 @@ class MoleculeForceField:
                 f"{molecule.name}: {FORCE_FIELD_FILE} has no template for it; names of atoms and residues are to be "
                 f"Amber's, or all empty where the force field is not wanted. OpenMM says: {str(error).splitlines()[0]}"
             ) from error
-        platform = openmm.Platform.getPlatformByName("Reference")
-        self._context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+        self._energy = ForceFieldEnergy(system)
 
     def evaluate(self, positions_A: np.ndarray) -> ForceFieldLabel:
         """Energy and forces at (atoms, 3) positions."""
-        self._context.setPositions(np.asarray(positions_A, np.float64) / 10.0)
-        state = self._context.getState(energy=True, forces=True)
-        forces = state.getForces(asNumpy=True).value_in_unit(unit.kilojoule_per_mole / unit.nanometer)
-        energy = state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
-        return ForceFieldLabel(energy * EV_PER_KJ_MOL, np.asarray(forces) * EV_A_PER_KJ_MOL_NM)
+        return ForceFieldLabel(*self._energy(positions_A))
 
 
 def has_templates(molecule: Molecule) -> bool:

@@ -72,7 +72,7 @@ class DaskPool:
         if self._slurm:
             self._cluster: Any = _slurm(workers, slurm_options(settings, threads=threads, run=run), run=run)
         else:
-            self._cluster = _local(workers)
+            self._cluster = local_cluster(workers)
         self._renewed_at = time.monotonic()
         try:
             self._client = Client(self._cluster, set_as_default=False)
@@ -152,7 +152,8 @@ def _slurm(workers: int, options: Mapping[str, Any], *, run: Path) -> "SLURMClus
     return cluster
 
 
-def _local(workers: int) -> LocalCluster:
+def local_cluster(workers: int) -> LocalCluster:
+    """Processes of this machine with one thread each."""
     without: Any = None  # of memory limit and dashboard; Dask's types do not know that
     return LocalCluster(
         n_workers=workers, threads_per_worker=1, processes=True, memory_limit=without, dashboard_address=without

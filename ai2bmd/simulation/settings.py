@@ -12,7 +12,6 @@ from ai2bmd.correction import DEFAULT_COUPLING
 from ai2bmd.device import Device
 from ai2bmd.environment import (
     WATER_MODELS,
-    WITH_VIRTUAL_SITES,
     Constraints,
     EnvironmentName,
     Solvent,
@@ -36,7 +35,7 @@ from ai2bmd.simulation.quantities import (
 )
 from ai2bmd.simulation.restraints import Restraint
 from ai2bmd.simulation.stages import Stage, default_stages
-from ai2bmd.solvation import BoxShape
+from ai2bmd.solvation import BoxShape, with_virtual_sites
 
 _IMPLICIT = {"ensemble": "nvt", "constraints": "none", "hydrogen_mass": None, "timestep": "1 fs"}
 _EXPLICIT = {"ensemble": "npt", "constraints": "h-bonds", "hydrogen_mass": "3 u", "timestep": "3 fs"}
@@ -171,7 +170,7 @@ class RunSettings(pydantic.BaseModel):
             raise ValueError(NO_MODEL)
         if not self.explicit:
             self._refuse_water()
-        if self.substeps > 1 and self.solvent in WITH_VIRTUAL_SITES:
+        if self.substeps > 1 and self.solvent in WATER_MODELS and with_virtual_sites(self.solvent):
             raise ValueError(
                 f"substeps: expected 1 in {self.solvent}, got {self.substeps}; OpenMM moves the virtual sites of such "
                 "water at the end of a whole step only, and the system heats up; take --solvent tip3p, tip3p-fb or spce"

@@ -1,9 +1,9 @@
 """The engine: split of energies, checkpoints, seeds, settings."""
 
-import copy
 import dataclasses
 
 import numpy as np
+import openmm
 import pytest
 import torch
 
@@ -111,41 +111,53 @@ def test_checkpoint_that_does_not_fit(damage, engine):
         engine(coupling="off").load_checkpoint(checkpoint)
 
 
-@pytest.mark.parametrize("water", ["opc", "tip3p"])
-def test_multiple_time_steps_in_water(chignolin, water):
-    """OpenMM leaves virtual sites behind within a step: refused. Three sites keep the energy."""
+@pytest.fixture
+def water_engine(chignolin):
+    """Builds engines of chignolin in a small box of water, without correction."""
     topology, positions = chignolin
-    solvated = solvate(topology, positions, Solvation(water, padding_A=2.0, salt_M=0.0, box="cube"))
-    system = build_environment(solvated.topology, solvent=water, constraints="h-bonds")
 
-    def engine(**settings):
+    def build(water, **settings):
+        solvated = solvate(topology, positions, Solvation(water, padding_A=2.0, salt_M=0.0, box="cube"))
+        system = build_environment(solvated.topology, solvent=water, constraints="h-bonds")
         return Engine(
             solvated.topology,
             solvated.positions_A,
-            copy.deepcopy(system),
+            system,
             correction=None,
             protein=np.arange(topology.getNumAtoms()),
             settings=EngineSettings(timestep_fs=2.0, **settings),
             device=CPU,
         )
 
-    if water == "opc":
-        with pytest.raises(InputError, match="substeps: expected 1 with virtual sites, got 2"):
-            engine(ensemble="nve", substeps=2)
-        return
-    thermostatted = engine(friction_per_ps=10.0)
-    minimise(thermostatted, steps=100)
-    thermostatted.draw_velocities()
-    thermostatted.step(200)
-    constant = engine(ensemble="nve", substeps=2)
-    constant.restore(thermostatted.snapshot())
+    return build
+
+
+def _energy_gained(start, constant):
+    """Part of the kinetic energy by which the total grows in 0.2 ps, from a start at 300 K."""
+    minimise(start, steps=100)
+    start.draw_velocities()
+    start.step(200)
+    constant.restore(start.snapshot())
     constant.step(20)
     energies = []
     for _ in range(10):
         constant.step(10)
         state = constant.state()
         energies.append(state.potential_energy + state.kinetic_energy)
-    assert np.ptp(energies) < 0.02 * state.kinetic_energy
+    return np.ptp(energies) / state.kinetic_energy
+
+
+def test_multiple_time_steps_keep_the_energy_of_water_with_three_sites(water_engine):
+    start = water_engine("tip3p", friction_per_ps=10.0)
+    assert _energy_gained(start, water_engine("tip3p", ensemble="nve", substeps=2)) < 0.005
+
+
+def test_multiple_time_steps_are_refused_with_virtual_sites(water_engine, monkeypatch):
+    with pytest.raises(InputError, match="substeps: expected 1 with virtual sites, got 2"):
+        water_engine("opc", ensemble="nve", substeps=2)
+    start = water_engine("opc", friction_per_ps=10.0)
+    monkeypatch.setattr(openmm.System, "isVirtualSite", lambda system, particle: False)  # why it is refused
+    assert _energy_gained(start, water_engine("opc", ensemble="nve", substeps=2)) > 0.015
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,15 @@ def test_what_conserves_energy(values):
         ({"timestep": "4 fs", "solvent": "opc"}, "hydrogens of 3 u: 3 fs", "take a shorter --timestep$"),
         ({"timestep": "5 fs", "solvent": "opc", "coupling": "off"}, "without correction: 4 fs", "shorter --timestep$"),
         ({"timestep": "2 fs", "environment": "amoeba2018"}, "flexible bonds: 1 fs", "shorter --timestep$"),
-        ({"timestep": "4 fs", "substeps": 2}, "flexible bonds: 1 fs", "--constraints h-bonds"),
+        ({"timestep": "4 fs", "substeps": 2}, "flexible bonds and substeps: 2 fs, 0.5 fs", "--constraints h-bonds"),
+        ({"timestep": "2 fs", "substeps": 2}, "flexible bonds and substeps: 2 fs, 0.5 fs", "--constraints h-bonds"),
+        ({"timestep": "4 fs", "substeps": 8}, "flexible bonds and substeps: 2 fs, 0.5 fs", "--constraints h-bonds"),
+        (
+            {"timestep": "6 fs", "substeps": 3, "constraints": "h-bonds"},
+            "constrained and substeps: 4 fs, 2 fs of the force field",
+            "shorter --timestep",
+        ),
+        ({"timestep": "4 fs", "substeps": 2, "coupling": "off"}, "flexible bonds: 1 fs", "--constraints h-bonds"),
     ],
 )
 def test_what_does_not(values, longest, cure):
@@ -48,8 +56,9 @@ def test_what_does_not(values, longest, cure):
     assert re.search(cure, told)
 
 
-def test_multiple_time_steps_are_told():
-    assert "watch the temperature" in warning(timestep="2 fs", substeps=2)
+def test_multiple_time_steps_that_conserve_energy():
+    assert warning(timestep="2 fs", substeps=4) is None
+    assert warning(timestep="4 fs", substeps=2, constraints="h-bonds") is None
     assert warning(timestep="2 fs", substeps=2, coupling="off") is None
 
 

@@ -1,7 +1,6 @@
 """The script of errors against the number of labels: nested subsets, the same test frames, nothing half-done kept."""
 
 import csv
-import importlib.util
 import shutil
 import sys
 from collections.abc import Callable
@@ -20,15 +19,8 @@ from potentials.visnet import ViSNet, ViSNetConfig
 
 
 @pytest.fixture(scope="module")
-def script(checkout: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("label_curve", checkout / "scripts" / "label_curve.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "label_curve", module)  # where dataclasses look for it
-        spec.loader.exec_module(module)
-    return module
+def script(load_script) -> ModuleType:
+    return load_script("label_curve")
 
 
 @pytest.fixture
