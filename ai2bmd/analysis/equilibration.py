@@ -5,9 +5,10 @@ from itertools import groupby, pairwise
 
 import numpy as np
 from jaxtyping import Float64
+from matplotlib.axes import Axes
 
 from ai2bmd.analysis.density import natural_fluctuation
-from ai2bmd.analysis.figures import BLUE, GREEN, GREY, ORANGE, plot, time_label
+from ai2bmd.analysis.figures import BLUE, GREEN, GREY, ORANGE, plot, time_label, time_unit
 from ai2bmd.analysis.load import Run
 from ai2bmd.analysis.sections import Section, table
 from ai2bmd.engine import G_CM3_PER_U_A3
@@ -117,12 +118,13 @@ def equilibration_sections(run: Run) -> tuple[Section, ...]:
         return ()
     mass_u = run.trajectory.parameters.get("system_mass_u")
     stages = summarise(samples, mass_u=None if mass_u is None else float(mass_u))
+    dense = any(stage.density_g_cm3 is not None for stage in stages)
     rows = [
         (
             stage.name,
             f"{stage.length_ps:.3g} ps" if stage.length_ps else "",
             f"{stage.temperature_K:.0f} K" if stage.length_ps else "",
-            f"{stage.density_g_cm3:.3f}" if stage.density_g_cm3 is not None else "",
+            *((f"{stage.density_g_cm3:.3f}" if stage.density_g_cm3 is not None else "",) if dense else ()),
             f"{stage.energy_environment_eV:.1f}",
             f"{stage.rmsd_A:.2f}",
             ("converged: " if stage.converged else "not converged: ") + stage.reason if stage.length_ps else "done",
@@ -133,13 +135,23 @@ def equilibration_sections(run: Run) -> tuple[Section, ...]:
         "stage",
         "length",
         "temperature",
-        "density (g/cm\N{SUPERSCRIPT THREE})",
+        *(("density (g/cm\N{SUPERSCRIPT THREE})",) if dense else ()),
         "environment (eV)",
         "RMSD (\N{ANGSTROM SIGN})",
         "verdict",
     )
     note = "Means over the last half of each stage. RMSD to the prepared structure."
     return (Section("Equilibration", table(rows, header=header) + _courses(samples), note, wide=True),)
+
+
+def draw_stages(axes: Axes, samples: list[Sample], name: str, *, color: str) -> None:
+    """Draw a quantity against time, with a line wherever one stage ends."""
+    scale, _ = time_unit(np.array([sample.time_ps for sample in samples]))
+    values = [getattr(sample, name) for sample in samples]
+    axes.plot([scale * sample.time_ps for sample in samples], values, color=color, linewidth=1.4)
+    for before, after in pairwise(samples):
+        if before.stage != after.stage:
+            axes.axvline(scale * before.time_ps, color=GREY, linestyle=":", linewidth=1.0)
 
 
 def _courses(samples: list[Sample]) -> str:
@@ -153,9 +165,6 @@ def _courses(samples: list[Sample]) -> str:
     images = []
     for name, label, color in panels:
         with plot(f"{label} during equilibration", x=time_label(time_ps), y=label, width_in=4.3) as drawing:
-            drawing.axes.plot(time_ps, [getattr(sample, name) for sample in moving], color=color, linewidth=1.4)
-            for before, after in pairwise(moving):
-                if before.stage != after.stage:
-                    drawing.axes.axvline(before.time_ps, color=GREY, linestyle=":", linewidth=1.0)
+            draw_stages(drawing.axes, moving, name, color=color)
         images.append(drawing.html())
     return f'<div class="row">{"".join(images)}</div>'
