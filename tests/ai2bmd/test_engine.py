@@ -133,7 +133,7 @@ def water_engine(chignolin):
 
 
 def _energy_gained(start, constant):
-    """Part of the kinetic energy by which the total grows in 0.2 ps, from a start at 300 K."""
+    """Part of the kinetic energy by which the total moves in 1 ps, from a start at 300 K."""
     minimise(start, steps=100)
     start.draw_velocities()
     start.step(200)
@@ -141,7 +141,7 @@ def _energy_gained(start, constant):
     constant.step(20)
     energies = []
     for _ in range(10):
-        constant.step(10)
+        constant.step(50)
         state = constant.state()
         energies.append(state.potential_energy + state.kinetic_energy)
     return np.ptp(energies) / state.kinetic_energy
@@ -157,7 +157,7 @@ def test_multiple_time_steps_are_refused_with_virtual_sites(water_engine, monkey
         water_engine("opc", ensemble="nve", substeps=2)
     start = water_engine("opc", friction_per_ps=10.0)
     monkeypatch.setattr(openmm.System, "isVirtualSite", lambda system, particle: False)  # why it is refused
-    assert _energy_gained(start, water_engine("opc", ensemble="nve", substeps=2)) > 0.015
+    assert _energy_gained(start, water_engine("opc", ensemble="nve", substeps=2)) > 0.03
 
 
 @pytest.mark.parametrize(
