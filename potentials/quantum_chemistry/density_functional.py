@@ -1,7 +1,8 @@
 """Density functional theory with PySCF, or with GPU4PySCF where it is installed and finds a GPU.
 
-The SCF runs twice: on a coarse grid from the atoms' densities until it is about right, then on the method's grid. Most
-of the steps so cost a tenth. Coulomb integrals of density fitting are computed once and kept, if they fit into memory.
+The SCF converges on a coarse grid whose Fock matrix is corrected, twice, by what it lacks of that on the method's grid; on
+the latter one or two steps are left to do. Coulomb integrals of density fitting are computed once and kept, if they fit
+into memory.
 """
 
 import importlib
@@ -21,7 +22,8 @@ from potentials.quantum_chemistry.dispersion import Corrections, corrections
 from potentials.quantum_chemistry.label import Engine, Label, QuantumChemistryError
 from potentials.quantum_chemistry.methods import Method
 
-_COARSE_GRID, _COARSE_ENERGY, _COARSE_GRADIENT = 0, 1e-4, 1e-2
+_COARSE_GRID, _COARSE_GRADIENT = 0, 1e-2
+_CORRECTED_GRADIENTS = (1e-3, 3e-5)
 _MOST_CYCLES = 60
 _LARGEST_INTEGRALS_BYTES = 4 * 2**30
 
@@ -61,10 +63,15 @@ def _converged(molecule: gto.Mole, method: Method) -> tuple[Any, str]:
         QuantumChemistryError: neither DIIS, nor damping with a level shift, nor second-order steps converge.
     """
     coarse = _mean_field(molecule, method, grid_level=_COARSE_GRID)
-    coarse.conv_tol, coarse.conv_tol_grad, coarse.conv_check = _COARSE_ENERGY, _COARSE_GRADIENT, False
+    coarse.conv_tol_grad = _COARSE_GRADIENT
     coarse.kernel()
     field = _mean_field(molecule, method, grid_level=method.grid_level)
     field.with_df = coarse.with_df
+    core = coarse.get_hcore()
+    for tolerance in _CORRECTED_GRADIENTS:
+        _correct_grid(coarse, field, core)
+        coarse.conv_tol_grad = tolerance
+        coarse.kernel(dm0=coarse.make_rdm1())
     field.kernel(dm0=coarse.make_rdm1())
     if field.converged:
         return field, ""
@@ -80,6 +87,16 @@ def _converged(molecule: gto.Mole, method: Method) -> tuple[Any, str]:
         f"{method.name}: the SCF does not converge in {_MOST_CYCLES} cycles, nor with level shift and damping, nor by "
         "second-order steps; is the charge right, and the molecule in one piece?"
     )
+
+
+def _correct_grid(coarse: Any, field: Any, core: np.ndarray) -> None:
+    """Add to the core Hamiltonian of `coarse` what its Fock matrix lacks of that of `field`, at its own density.
+
+    That changes little with the density, so the coarse grid then leads to all but the solution on the fine one.
+    """
+    density = coarse.make_rdm1()
+    corrected = core + np.asarray(field.get_veff(dm=density)) - np.asarray(coarse.get_veff(dm=density))
+    coarse.get_hcore = lambda *_: corrected
 
 
 def _mean_field(molecule: gto.Mole, method: Method, *, grid_level: int) -> Any:
