@@ -19,6 +19,7 @@ COMMANDS = {
     "export": "write the trajectory of a run as XTC, DCD or PDB",
     "label": "compute quantum-chemistry labels of conformations",
     "train": "train a ViSNet potential",
+    "evaluate": "compare a model with quantum-chemistry labels",
 }
 
 

@@ -25,7 +25,7 @@ from potentials.quantum_chemistry.label import Label
 
 FAILURES = "failures"
 LAYOUT = "ai2bmd-labels-1"
-_CONSTANTS = ("atomic_numbers", "mm_charges", "atom_names", "residue_names", "residue_index", "bonds")
+MOLECULE_FIELDS = ("atomic_numbers", "mm_charges", "atom_names", "residue_names", "residue_index", "bonds")
 _CHUNK_FRAMES = 32
 
 
@@ -171,7 +171,7 @@ class LabelStore:
         return self._known
 
     def _write_spool(self, name: str, molecule: Molecule, frame: Frame, **values: np.ndarray | np.generic) -> None:
-        everything: dict[str, Any] = {key: getattr(molecule, key) for key in _CONSTANTS} | values
+        everything: dict[str, Any] = {key: getattr(molecule, key) for key in MOLECULE_FIELDS} | values
         temporary = self.spool / f"{uuid.uuid4().hex}.tmp"
         with temporary.open("wb") as stream:
             np.savez(
@@ -210,7 +210,7 @@ class LabelStore:
             raise PotentialError(
                 f"{path} is a label of another level of theory than {self.path}; move {self.spool} elsewhere"
             )
-        molecule = Molecule(str(values.pop("name")), int(values.pop("total_charge")), *map(values.pop, _CONSTANTS))
+        molecule = Molecule(str(values.pop("name")), int(values.pop("total_charge")), *map(values.pop, MOLECULE_FIELDS))
         key, failures = path.stem, file[FAILURES]
         group = file.get(molecule.name)
         labelled = group is not None and key.encode() in group["key"][:]
@@ -253,7 +253,7 @@ def _hdf5(path: Path, mode: str) -> Any:
 def _new_group(file: Any, molecule: Molecule) -> Any:
     group = file.create_group(molecule.name)
     group.attrs["total_charge"] = molecule.total_charge
-    for name in _CONSTANTS:
+    for name in MOLECULE_FIELDS:
         group.create_dataset(name, data=getattr(molecule, name))
     return group
 

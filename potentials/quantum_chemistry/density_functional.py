@@ -1,8 +1,8 @@
 """Density functional theory with PySCF, or with GPU4PySCF where it is installed and finds a GPU.
 
-The SCF converges on a coarse grid whose Fock matrix is corrected, twice, by what it lacks of that on the method's grid; on
-the latter one or two steps are left to do. Coulomb integrals of density fitting are computed once and kept, if they fit
-into memory.
+The SCF converges on a coarse grid whose Fock matrix is corrected, twice, by what it lacks of that on the method's grid;
+on the latter one or two steps are left to do. Coulomb integrals of density fitting are computed once and kept, if they
+fit into memory.
 """
 
 import importlib

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from ase.data import atomic_masses, chemical_symbols
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float, Float64, Integer
 
 from potentials.errors import PotentialError
 
@@ -40,7 +40,7 @@ Engine = Callable[[np.ndarray, np.ndarray, int], Label]
 
 
 def label_molecule(
-    atomic_numbers: Int[np.ndarray, " atoms"], positions_A: Float[np.ndarray, "atoms 3"], charge: int, method: str
+    atomic_numbers: Integer[np.ndarray, " atoms"], positions_A: Float[np.ndarray, "atoms 3"], charge: int, method: str
 ) -> Label:
     """Energy, forces and dipole of a closed-shell molecule.
 

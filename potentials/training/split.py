@@ -20,14 +20,15 @@ def held_out(molecules: Molecules) -> Bool[np.ndarray, " molecules"]:
     """
     origin = np.array(molecules.origin_names)[molecules.origin]
     held = np.isin(origin, HELD_OUT_PROTEINS)
-    held |= _last_starts(molecules.start, origin == "pair", HELD_OUT_OF_PAIRS)
+    held |= last_starts(molecules.start, origin == "pair", HELD_OUT_OF_PAIRS)
     unmarked_unit = (origin == UNIT) & (molecules.test == UNMARKED)
     for label in np.unique(molecules.label[unmarked_unit]):
-        held |= _last_starts(molecules.start, unmarked_unit & (molecules.label == label), HELD_OUT_OF_UNIT)
+        held |= last_starts(molecules.start, unmarked_unit & (molecules.label == label))
     return held | (molecules.test == 1)
 
 
-def _last_starts(start: np.ndarray, among: np.ndarray, fraction: float) -> np.ndarray:
+def last_starts(start: np.ndarray, among: np.ndarray, fraction: float = HELD_OUT_OF_UNIT) -> np.ndarray:
+    """Mask of the highest start numbers in `among`: this fraction of them, rounded up; none of a single one."""
     numbers = np.unique(start[among])
     if len(numbers) < 2:
         return np.zeros_like(among)

@@ -1,0 +1,1 @@
+"""How far models, force field and other methods are from quantum chemistry, on frames that were labelled by it."""
