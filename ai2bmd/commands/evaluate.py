@@ -21,6 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--methods", nargs="+", default=[], metavar="METHOD", help="further methods of `ai2bmd label`, such as gfn2-xtb"
     )
+    parser.add_argument(
+        "--schemes",
+        nargs="+",
+        default=[],
+        metavar="METHOD",
+        help="methods in the unit scheme in place of the model, for molecules of several units: what cutting costs",
+    )
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder that keeps what --schemes computed")
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder to write (default: MODEL-errors)")
 
@@ -38,7 +46,13 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     output = arguments.output or Path(f"{models[0].stem}-errors")
     comparison = compare(
-        models, arguments.data, choice=arguments.frames, methods=arguments.methods, device=arguments.device
+        models,
+        arguments.data,
+        choice=arguments.frames,
+        methods=arguments.methods,
+        schemes=arguments.schemes,
+        cache=arguments.cache,
+        device=arguments.device,
     )
     comparison.write(output)
     sys.stdout.write(f"{comparison.introduction}\n\n{markdown(comparison.rows, kinds=('all', 'charged'))}\n")

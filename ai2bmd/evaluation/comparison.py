@@ -16,8 +16,10 @@ from ai2bmd.evaluation.predictions import (
     FORCE_FIELD_ALONE,
     EvaluatedModel,
     Prediction,
+    is_cut,
     predict_force_field,
     predict_method,
+    predict_scheme,
 )
 
 
@@ -91,6 +93,8 @@ def compare(
     *,
     choice: Choice = "test",
     methods: Sequence[str] = (),
+    schemes: Sequence[str] = (),
+    cache: Path | None = None,
     device: Device = "auto",
     shown: bool = True,
 ) -> Comparison:
@@ -101,6 +105,8 @@ def compare(
         data: stores of labels of one level of theory.
         choice: frames, see `read_labelled`.
         methods: of `potentials.label_molecule`.
+        schemes: likewise, in the unit scheme in place of a model, for molecules that are cut.
+        cache: folder in which results for the schemes' fragments are kept.
         device: auto, cpu or cuda.
         shown: whether there is a progress bar.
 
@@ -111,16 +117,20 @@ def compare(
     level, molecules = level_of_theory(data), read_labelled(data, choice)
     names = _names(models)
     evaluated = {name: EvaluatedModel(path, torch_device(device)) for name, path in zip(names, models, strict=True)}
+    cut = [bool(schemes) and is_cut(labelled) for labelled in molecules]
     work = sum(
-        labelled.frames * (len(methods) + sum(len(model.couplings(labelled)) for model in evaluated.values()))
-        for labelled in molecules
+        labelled.frames
+        * (len(methods) + each * len(schemes) + sum(len(model.couplings(labelled)) for model in evaluated.values()))
+        for labelled, each in zip(molecules, cut, strict=True)
     )
     predictions = []
     with tqdm(total=work, desc="frames", disable=not shown) as bar:
-        for labelled in molecules:
+        for labelled, each in zip(molecules, cut, strict=True):
             found = {FORCE_FIELD_ALONE: predict_force_field(labelled)}
             for method in methods:
                 found[method] = predict_method(labelled, method, bar.update)
+            for scheme in schemes if each else ():
+                found[f"{scheme}, units"] = predict_scheme(labelled, scheme, cache, bar.update)
             for name, model in reversed(evaluated.items()):
                 for coupling in reversed(couplings := model.couplings(labelled)):
                     contender = name if coupling == couplings[0] else f"{name}, {coupling}"

@@ -11,15 +11,18 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ai2bmd.assembly import amber_charges
-from ai2bmd.correction import Coupling, model_correction
+from ai2bmd.correction import Correction, Coupling, model_correction
 from ai2bmd.environment import FORCE_FIELD
 from ai2bmd.errors import InputError
 from ai2bmd.evaluation.frames import LabelledMolecule
+from ai2bmd.fragment_potential import ASEPotential
+from ai2bmd.fragment_system import fragment_charges
 from ai2bmd.labelling.force_field import has_templates, molecule_topology
 from ai2bmd.protein import protein_topology
+from ai2bmd.subtracted_energy import subtracted_energy
 from fragmentation.plan import plan_fragments
 from fragmentation.topology import CAP_RESIDUES
-from potentials import label_molecule
+from potentials import QuantumChemistryCalculator, label_molecule
 from potentials.model_file import LoadedModel, load_model
 
 FORCE_FIELD_ALONE = "amber19"
@@ -55,6 +58,24 @@ def predict_method(labelled: LabelledMolecule, method: str, progress: Progress) 
     return Prediction(energies, forces)
 
 
+def predict_scheme(labelled: LabelledMolecule, method: str, cache: Path | None, progress: Progress) -> Prediction:
+    """The unit scheme with quantum chemistry in place of a model: what cutting alone costs.
+
+    Raises:
+        PotentialError: the method is unknown, or a calculation fails.
+    """
+    topology, _ = protein_topology(molecule_topology(labelled.molecule))
+    plan = plan_fragments(topology)
+    charges = np.rint(np.bincount(plan.fragment_index, fragment_charges(plan))).astype(int).tolist()
+    potential = ASEPotential(
+        lambda fragment: QuantumChemistryCalculator(method, charge=charges[fragment], cache=cache),
+        atomic_numbers=plan.atomic_numbers,
+        fragment_index=plan.fragment_index,
+    )
+    classical = subtracted_energy(plan, kind="full", environment="amber19")
+    return _predict(labelled, Correction(plan, potential, force_field=classical, dtype=torch.float64), progress)
+
+
 class EvaluatedModel:
     """A model file, at work on one molecule after the other as it would be in a simulation in vacuum."""
 
@@ -66,11 +87,6 @@ class EvaluatedModel:
         """
         self.loaded: LoadedModel = load_model(path, force_field=FORCE_FIELD)
         self._device = device
-
-    @property
-    def has_members(self) -> bool:
-        """Whether it knows its error."""
-        return self.loaded.card.committee is not None
 
     def couplings(self, labelled: LabelledMolecule) -> list[Coupling]:
         """Those that this molecule can be computed in and that differ on it; `whole` goes first.
@@ -85,7 +101,7 @@ class EvaluatedModel:
             )
         if self.loaded.card.kind == "full":
             return ["units"]
-        return ["whole", "units"] if _is_cut(labelled) else ["whole"]
+        return ["whole", "units"] if is_cut(labelled) else ["whole"]
 
     def predict(self, labelled: LabelledMolecule, coupling: Coupling, progress: Progress) -> Prediction:
         """Environment in vacuum and correction of all frames."""
@@ -93,20 +109,10 @@ class EvaluatedModel:
         correction = model_correction(
             topology, self.loaded, charges=amber_charges(topology), coupling=coupling, device=self._device
         )
-        results, spreads = [], []
-        for positions in labelled.positions.astype(np.float64):
-            results.append(correction.evaluate(positions))
-            if self.has_members:
-                spreads.append(correction.force_std(positions))
-            progress()
-        return Prediction(
-            labelled.mm_energies + np.array([result.energy for result in results]),
-            labelled.mm_forces + np.array([result.forces for result in results]),
-            np.array(spreads) if self.has_members else None,
-        )
+        return _predict(labelled, correction, progress)
 
 
-def _is_cut(labelled: LabelledMolecule) -> bool:
+def is_cut(labelled: LabelledMolecule) -> bool:
     """Whether it is one piece, of several units."""
     molecule = labelled.molecule
     size, bonds = len(molecule.atomic_numbers), molecule.bonds.astype(np.int64)
@@ -116,3 +122,17 @@ def _is_cut(labelled: LabelledMolecule) -> bool:
         return False
     topology, _ = protein_topology(molecule_topology(molecule))
     return plan_fragments(topology).n_fragments > 1
+
+
+def _predict(labelled: LabelledMolecule, correction: Correction, progress: Progress) -> Prediction:
+    results, spreads = [], []
+    for positions in labelled.positions.astype(np.float64):
+        results.append(correction.evaluate(positions))
+        if correction.has_members:
+            spreads.append(correction.force_std(positions))
+        progress()
+    return Prediction(
+        labelled.mm_energies + np.array([result.energy for result in results]),
+        labelled.mm_forces + np.array([result.forces for result in results]),
+        np.array(spreads) if correction.has_members else None,
+    )

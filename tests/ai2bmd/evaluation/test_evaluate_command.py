@@ -114,6 +114,24 @@ def test_a_peptide_is_compared_in_both_couplings(peptide: tuple[Path, Path], ran
     assert np.abs(found["random"].forces - found["random, units"].forces).max() > 1e-3
 
 
+def test_the_unit_scheme_with_the_labels_own_method_loses_what_cutting_costs(
+    peptide: tuple[Path, Path], random_model: Path, tmp_path: Path
+) -> None:
+    comparison = compare(
+        [random_model], [peptide[0]], schemes=["gfn2-xtb"], cache=tmp_path / "cache", device="cpu", shown=False
+    )
+    error = {row.contender: row.force_mae.value for row in comparison.rows if row.kind == "all"}
+    assert 0.05 < error["gfn2-xtb, units"] < 0.3 * error["amber19"]
+    # three fragments of each of two frames: kept, and read again to the same bits
+    assert len(list((tmp_path / "cache").iterdir())) == 6
+    again = compare(
+        [random_model], [peptide[0]], schemes=["gfn2-xtb"], cache=tmp_path / "cache", device="cpu", shown=False
+    )
+    np.testing.assert_array_equal(
+        *(each.predictions[0]["gfn2-xtb, units"].forces for each in (comparison, again)), strict=True
+    )
+
+
 def test_says_what_is_wrong(
     labels: Path, peptide: tuple[Path, Path], random_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,14 +1,16 @@
 """Labels: every preset's forces are the gradient of its energy, its corrections are those of other programs."""
 
 import dataclasses
+from pathlib import Path
 
+import ase
 import numpy as np
 import pytest
 from ase.units import Hartree
 from pyscf import gto
 
 import potentials.quantum_chemistry.density_functional as density_functional
-from potentials import QuantumChemistryError, label_molecule
+from potentials import QuantumChemistryCalculator, QuantumChemistryError, label_molecule
 from potentials.errors import PotentialError
 from potentials.quantum_chemistry.dispersion import corrections
 from potentials.quantum_chemistry.methods import METHODS
@@ -142,3 +144,20 @@ def test_any_calculator_of_ase():
     assert label.record["engine"] == "ase:emt"
     assert np.isnan(label.dipole_eA).all()  # it has none
     assert np.abs(label.forces_eV_A).max() > 1.0
+
+
+def test_the_ase_calculator_gives_the_label_and_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    atoms = ase.Atoms(*WATER)
+    atoms.calc = QuantumChemistryCalculator("gfn2-xtb", cache=tmp_path / "cache")
+    label = label_molecule(atoms.numbers, atoms.positions, 0, "gfn2-xtb")
+    assert atoms.get_potential_energy() == pytest.approx(label.energy_eV, abs=1e-9)
+    np.testing.assert_allclose(atoms.get_forces(), label.forces_eV_A, atol=1e-9)
+    energy = atoms.get_potential_energy()
+    monkeypatch.setattr(
+        "potentials.quantum_chemistry.calculator.label_molecule", None
+    )  # from here on only what is kept
+    atoms.calc = QuantumChemistryCalculator("gfn2-xtb", cache=tmp_path / "cache")
+    assert atoms.get_potential_energy() == energy
+    atoms.calc = QuantumChemistryCalculator("gfn2-xtb", charge=2, cache=tmp_path / "cache")
+    with pytest.raises(TypeError):
+        atoms.get_potential_energy()
