@@ -72,6 +72,15 @@ class ShortRangeWall:
         return float(STIFFNESS_EV_A3 * np.sum(depth**3)), forces
 
 
+def contact_limits_A(topology: ProteinTopology) -> Float64[np.ndarray, "atoms atoms"]:
+    """Closest contact of any two atoms of a small molecule below which the wall acts; 0 within three bonds."""
+    count = len(topology.atomic_numbers)
+    kinds = contact_kinds(topology.atomic_numbers, topology.bonds)
+    limits = _table(CLOSEST_A)[kinds[:, None], kinds[None, :]]
+    near = bonds_between(count, topology.bonds).toarray() + np.eye(count, dtype=np.int64)
+    return np.where(near + near.T > 0, 0.0, limits)
+
+
 def contact_kinds(
     atomic_numbers: Int64[np.ndarray, " atoms"], bonds: Int64[np.ndarray, "bonds 2"]
 ) -> Int64[np.ndarray, " atoms"]:

@@ -291,11 +291,18 @@ def _append_failure(failures: Any, key: str, molecule: Molecule, values: dict[st
 
 
 def _check_same(path: Path, group: Any, molecule: Molecule) -> None:
-    same = group.attrs["total_charge"] == molecule.total_charge and all(
-        np.array_equal(group[name][()], getattr(molecule, name)) for name in ("atomic_numbers", "atom_names", "bonds")
+    same = (
+        group.attrs["total_charge"] == molecule.total_charge
+        and all(np.array_equal(group[name][()], getattr(molecule, name)) for name in ("atomic_numbers", "atom_names"))
+        and _bonded_pairs(group["bonds"][()]) == _bonded_pairs(molecule.bonds)
     )
     if not same:
         raise PotentialError(
             f"{path}: group {molecule.name} holds another molecule (atoms, their order, bonds or charge differ); "
             "rename the group of the structures"
         )
+
+
+def _bonded_pairs(bonds: np.ndarray) -> frozenset[tuple[int, ...]]:
+    """Whatever order they are listed in."""
+    return frozenset(tuple(sorted(pair)) for pair in bonds.tolist())

@@ -16,8 +16,8 @@ from ai2bmd.structure.changes import Change
 
 _TITRATED = {"ASP": ("ASH", "ASP"), "GLU": ("GLH", "GLU"), "LYS": ("LYS", "LYN"), "HIS": ("HIP", None)}
 """Protonated and deprotonated form; None: Modeller chooses the tautomer of neutral histidine by hydrogen bonds."""
-_Variant = str | list[tuple[str, str]] | None
-_AMIDE: _Variant = [("HN1", "N"), ("HN2", "N")]
+Variant = str | list[tuple[str, str]] | None
+_AMIDE: Variant = [("HN1", "N"), ("HN2", "N")]
 """Hydrogens of the cap NHE with the atom they are on, for OpenMM does not know this residue."""
 _NOT_AT_ENDS = ("ASH", "GLH", "LYN")
 _CHARGE = {"ASH": "neutral", "GLH": "neutral", "LYN": "neutral", "HIP": "charged"}
@@ -42,7 +42,7 @@ def add_hydrogens(
     residues = list(topology.residues())
     pka = _predicted_pka(topology, positions)
     variants = [_variant(residue, pka.get(residue.index), pH=pH, changes=changes) for residue in residues]
-    modeller, chosen = _hydrogens_placed(topology, positions, variants)
+    modeller, chosen = place_hydrogens(topology, positions, variants)
     for residue, variant in zip(residues, chosen, strict=True):
         if residue.name == "HIS" and variant in ("HID", "HIE"):
             hydrogen = {"HID": "delta", "HIE": "epsilon"}[variant]
@@ -52,9 +52,9 @@ def add_hydrogens(
     return modeller.topology, modeller.positions
 
 
-def _hydrogens_placed(
-    topology: app.Topology, positions: unit.Quantity, variants: list[_Variant]
-) -> tuple[app.Modeller, list[_Variant]]:
+def place_hydrogens(
+    topology: app.Topology, positions: unit.Quantity, variants: list[Variant]
+) -> tuple[app.Modeller, list[Variant]]:
     """All hydrogens, the same in every call.
 
     OpenMM starts from random places, which now and then leaves two hydrogens of one atom together: these again.
@@ -98,7 +98,7 @@ def _crowded(modeller: app.Modeller) -> list[app.topology.Atom]:
     return [atom for atom in hydrogens if atom.residue in residues]
 
 
-def _variant(residue: app.topology.Residue, pka: float | None, *, pH: float, changes: list[Change]) -> _Variant:
+def _variant(residue: app.topology.Residue, pka: float | None, *, pH: float, changes: list[Change]) -> Variant:
     if residue.name == "NHE":
         return _AMIDE
     if residue.name == "CYS":

@@ -13,13 +13,14 @@ Conformation = Literal["extended", "helix", "strand"]
 _TORSIONS = {"extended": (-180.0, 180.0), "helix": (-57.0, -47.0), "strand": (-120.0, 130.0)}
 """phi, psi in degrees; helix: IUPAC-IUB 1970, strand: antiparallel sheet."""
 _PROLINE_PHI = -65.0
-_NAMES = dict(
+LETTERS = dict(
     zip(
         "ARNDCQEGHILKMFPSTWYV",
         "ALA ARG ASN ASP CYS GLN GLU GLY HIS ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL".split(),
         strict=True,
     )
 )
+"""Residue of each one-letter code."""
 # Backbone geometry: Engh and Huber, Acta Cryst. A 47, 392 (1991).
 _N_CA, _CA_C, _C_N, _C_O, _CA_CB = 1.458, 1.525, 1.329, 1.231, 1.530
 _N_CA_C, _CA_C_N, _C_N_CA, _CA_C_O, _C_CA_CB = 111.2, 116.2, 121.7, 120.8, 110.1
@@ -42,12 +43,12 @@ def build_sequence(sequence: str, conformation: Conformation) -> tuple[ResidueRe
     if not letters:
         raise InputError("the sequence is empty; give one-letter codes such as YYDPETGTWY")
     for place_in_sequence, letter in enumerate(letters, start=1):
-        if letter not in _NAMES:
+        if letter not in LETTERS:
             raise InputError(
                 f"sequence, position {place_in_sequence}: {letter!r} is not one of the 20 amino acids "
-                f"({''.join(_NAMES)}); correct the sequence"
+                f"({''.join(LETTERS)}); correct the sequence"
             )
-    names = [_NAMES[letter] for letter in letters]
+    names = [LETTERS[letter] for letter in letters]
     return tuple(
         ResidueRecord(name, tuple(_record(name, number, atom, position) for atom, position in atoms.items()))
         for number, (name, atoms) in enumerate(zip(names, _backbone(names, conformation), strict=True), start=1)

@@ -217,3 +217,12 @@ def test_another_molecule_of_the_same_name_is_refused(tmp_path: Path) -> None:
     other = dataclasses.replace(MOLECULE, atomic_numbers=np.array([16, 1, 1], np.uint8))
     with pytest.raises(PotentialError, match=r"group H2O holds another molecule"):
         store.check_molecule(other)
+
+
+def test_bonds_may_be_listed_in_any_order(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "s.h5")
+    store.add(MOLECULE, frame(0), *labelled(0))
+    store.merge()
+    store.check_molecule(dataclasses.replace(MOLECULE, bonds=np.array([[2, 0], [1, 0]], np.uint8)))
+    with pytest.raises(PotentialError, match="holds another molecule"):
+        store.check_molecule(dataclasses.replace(MOLECULE, bonds=np.array([[0, 1], [1, 2]], np.uint8)))

@@ -1,0 +1,62 @@
+"""`ai2bmd sample -o CONFORMATIONS.h5`: conformations of protein units for quantum chemistry to label."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from ai2bmd.errors import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="CONFORMATIONS.h5", help="file to fill")
+    parser.add_argument(
+        "--units", default="all", help="names with commas between them, all or none (default: %(default)s)"
+    )
+    parser.add_argument("--frames", type=int, default=20, metavar="N", help="of each unit (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of all random numbers (default: %(default)s)")
+    parser.add_argument(
+        "--temperatures", default="300,400,550", metavar="K,...", help="of the dynamics (default: %(default)s)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Sample; 0 when all is done, 130 when stopped by a signal."""
+    from ai2bmd.conformations.campaign import sample_units, summary
+    from ai2bmd.conformations.file import ConformationFile
+    from ai2bmd.conformations.sources import SamplingSettings
+    from ai2bmd.conformations.units import parse_units
+    from ai2bmd.simulation.interruption import Interruption
+
+    _check(arguments)
+    units = parse_units(arguments.units)
+    settings = SamplingSettings(
+        frames=arguments.frames, seed=arguments.seed, temperatures_K=_temperatures(arguments.temperatures)
+    )
+    file = ConformationFile(arguments.output, settings.as_record())
+    with file.alone(), Interruption() as request:
+        done = sample_units(units, file, settings, request=request)
+    sys.stdout.write(summary(file.finished(), frames=settings.frames))
+    if not done:
+        whole = len(file.finished().keys() & set(units))
+        sys.stderr.write(f"stopped; {whole} of {len(units)} units are whole. Go on with the same command\n")
+        return 130
+    sys.stdout.write(f"written: {arguments.output}\n")
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if arguments.frames < 1:
+        raise InputError(f"--frames: expected a whole number from 1, got {arguments.frames}")
+    if arguments.seed < 0:
+        raise InputError(f"--seed: expected a whole number from 0, got {arguments.seed}")
+
+
+def _temperatures(words: str) -> tuple[float, ...]:
+    try:
+        temperatures = tuple(float(word) for word in words.split(","))
+    except ValueError:
+        temperatures = ()
+    if not temperatures or not all(0.0 < temperature <= 2000.0 for temperature in temperatures):
+        raise InputError(f"--temperatures: expected numbers above 0 and up to 2000 K, as 300,400,550, got {words!r}")
+    return temperatures

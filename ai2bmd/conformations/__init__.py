@@ -1,0 +1,1 @@
+"""Conformations of the units a protein is cut into: made, checked and written, for quantum chemistry to label."""
