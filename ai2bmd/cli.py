@@ -17,7 +17,7 @@ COMMANDS = {
     "resume": "continue an interrupted or finished run",
     "analyze": "write the HTML report of a run",
     "export": "write the trajectory of a run as XTC, DCD or PDB",
-    "sample": "make conformations of protein units, to be labelled",
+    "sample": "make conformations of protein units and clusters, to be labelled",
     "label": "compute quantum-chemistry labels of conformations",
     "train": "train a ViSNet potential",
     "evaluate": "compare a model with quantum-chemistry labels",

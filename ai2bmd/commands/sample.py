@@ -1,4 +1,4 @@
-"""`ai2bmd sample -o CONFORMATIONS.h5`: conformations of protein units for quantum chemistry to label."""
+"""`ai2bmd sample -o CONFORMATIONS.h5`: conformations of protein units and clusters for quantum chemistry to label."""
 
 import argparse
 import sys
@@ -9,6 +9,9 @@ from ai2bmd.errors import InputError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
+    parser.add_argument(
+        "proteins", nargs="*", type=Path, metavar="PROTEIN", help="PDB or mmCIF files to cut units and clusters from"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="CONFORMATIONS.h5", help="file to fill")
     parser.add_argument(
         "--units", default="all", help="names with commas between them, all or none (default: %(default)s)"
@@ -18,11 +21,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--temperatures", default="300,400,550", metavar="K,...", help="of the dynamics (default: %(default)s)"
     )
+    parser.add_argument(
+        "--snapshots", type=int, default=4, metavar="N", help="of a protein at each temperature (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--clusters",
+        type=int,
+        default=20,
+        metavar="N",
+        help="frames of clusters of each protein (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--cluster-atoms", type=int, default=60, metavar="N", help="atoms of a cluster at most (default: %(default)s)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Sample; 0 when all is done, 130 when stopped by a signal."""
-    from ai2bmd.conformations.campaign import sample_units, summary
+    from ai2bmd.conformations.campaign import sample_proteins, sample_units, summary
     from ai2bmd.conformations.file import ConformationFile
     from ai2bmd.conformations.sources import SamplingSettings
     from ai2bmd.conformations.units import parse_units
@@ -30,26 +46,33 @@ def run(arguments: argparse.Namespace) -> int:
 
     _check(arguments)
     units = parse_units(arguments.units)
+    if not units and not arguments.proteins:
+        raise InputError("nothing to sample: name units with --units, or give files of proteins")
     settings = SamplingSettings(
-        frames=arguments.frames, seed=arguments.seed, temperatures_K=_temperatures(arguments.temperatures)
+        frames=arguments.frames,
+        seed=arguments.seed,
+        temperatures_K=_temperatures(arguments.temperatures),
+        snapshots=arguments.snapshots,
+        clusters=arguments.clusters,
+        cluster_atoms=arguments.cluster_atoms,
     )
     file = ConformationFile(arguments.output, settings.as_record())
     with file.alone(), Interruption() as request:
         done = sample_units(units, file, settings, request=request)
+        done = done and sample_proteins(arguments.proteins, file, settings, request=request)
     sys.stdout.write(summary(file.finished(), frames=settings.frames))
     if not done:
-        whole = len(file.finished().keys() & set(units))
-        sys.stderr.write(f"stopped; {whole} of {len(units)} units are whole. Go on with the same command\n")
+        sys.stderr.write(f"stopped; {len(file.finished())} units and proteins are whole. Go on with the same command\n")
         return 130
     sys.stdout.write(f"written: {arguments.output}\n")
     return 0
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    if arguments.frames < 1:
-        raise InputError(f"--frames: expected a whole number from 1, got {arguments.frames}")
-    if arguments.seed < 0:
-        raise InputError(f"--seed: expected a whole number from 0, got {arguments.seed}")
+    for name, least in {"frames": 1, "seed": 0, "snapshots": 1, "clusters": 0, "cluster_atoms": 1}.items():
+        value = getattr(arguments, name)
+        if value < least:
+            raise InputError(f"--{name.replace('_', '-')}: expected a whole number from {least}, got {value}")
 
 
 def _temperatures(words: str) -> tuple[float, ...]:

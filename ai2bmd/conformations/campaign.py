@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from ai2bmd.conformations.file import ConformationFile, record_of
+from ai2bmd.conformations.proteins import read_protein, sample_protein, steps_of
 from ai2bmd.conformations.sources import SamplingSettings, sample_molecule
 from ai2bmd.conformations.units import build_unit
 from ai2bmd.simulation.interruption import EndRequest
@@ -48,13 +50,46 @@ def sample_units(
             sampled = sample_molecule(build_unit(name), settings, advance=advance)
             if sampled is None:
                 return False
-            file.add(name, [(sampled.molecule.constants, sampled.frames)], record_of(sampled))
+            file.add(name, [(sampled.molecule.constants, sampled.frames)], record_of([sampled]))
             bar.update(settings.frames - len(sampled.frames))
     return True
 
 
+def sample_proteins(
+    paths: Sequence[Path],
+    file: ConformationFile,
+    settings: SamplingSettings,
+    *,
+    request: EndRequest,
+    shown: bool | None = None,
+) -> bool:
+    """Make the frames of the proteins that the file has not yet; see `sample_units`.
+
+    Raises:
+        InputError: a file cannot be used.
+    """
+    finished = file.finished()
+    sources = {source.name: source for source in map(read_protein, paths)}
+    left = [source for source in sources.values() if source.name not in finished]
+    hidden = None if shown is None else not shown
+    with tqdm(total=len(left) * steps_of(settings), unit="step", disable=hidden, dynamic_ncols=True) as bar:
+        for source in left:
+            bar.set_postfix_str(source.file.name)
+
+            def advance(steps: int) -> bool:
+                bar.update(steps)
+                return not request.requested
+
+            sampled = None if request.requested else sample_protein(source, settings, advance=advance)
+            if sampled is None:
+                return False
+            additions = [(one.molecule.constants, one.frames) for one in sampled]
+            file.add(source.name, additions, record_of(sampled, protein=source.file.name))
+    return True
+
+
 def summary(finished: Mapping[str, Mapping[str, Any]], *, frames: int) -> str:
-    """What was made, kept and rejected, and which molecules have too few frames."""
+    """What was made, kept and rejected, and which units on their own have too few frames."""
     made: Counter[str] = Counter()
     rejected: Counter[tuple[str, str]] = Counter()
     for record in finished.values():
@@ -67,7 +102,8 @@ def summary(finished: Mapping[str, Mapping[str, Any]], *, frames: int) -> str:
         lost = sum(reasons.values())
         told = f" ({', '.join(f'{reason} {count}' for reason, count in reasons.items())})" if lost else ""
         lines.append(f"{source}: {number} made, {lost} rejected{told}\n")
-    short = [f"{name} ({record['frames']})" for name, record in finished.items() if record["frames"] < frames]
+    units = {name: record["frames"] for name, record in finished.items() if "protein" not in record}
+    short = [f"{name} ({number})" for name, number in units.items() if number < frames]
     if short:
         lines.append(f"fewer than {frames} frames: {', '.join(short)}; too many of what was made was rejected\n")
     return "".join(lines)

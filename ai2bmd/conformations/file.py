@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -85,13 +86,18 @@ class ConformationFile:
                     lock.unlink()
 
 
-def record_of(sampled: Sampled) -> dict[str, Any]:
-    """What was made and rejected, as the file keeps it."""
+def record_of(sampled: Sequence[Sampled], **more: str) -> dict[str, Any]:
+    """What was made and rejected of some molecules, as the file keeps it."""
+    made: Counter[str] = Counter()
+    rejected: Counter[tuple[str, str]] = Counter()
+    for one in sampled:
+        made.update(one.made)
+        rejected.update(one.rejected)
     return {
-        "frames": len(sampled.frames),
-        "made": dict(sampled.made),
-        "rejected": [[source, reason, number] for (source, reason), number in sampled.rejected.items()],
-    }
+        "frames": sum(len(one.frames) for one in sampled),
+        "made": dict(made),
+        "rejected": [[source, reason, number] for (source, reason), number in rejected.items()],
+    } | more
 
 
 def _append(file: Any, molecule: Molecule, frames: Sequence[Frame]) -> None:

@@ -5,6 +5,7 @@ start, and where the backbone is sent, on the starts before it; on nothing else.
 fall on the same side of the split into training and test (`start % 5 == 4`), distorted copies included.
 """
 
+import dataclasses
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -37,10 +38,17 @@ class SamplingSettings:
     """Of each molecule."""
     seed: int
     temperatures_K: tuple[float, ...]
+    snapshots: int = 4
+    """Of each protein at each temperature."""
+    clusters: int = 20
+    """Frames of each protein, of all clusters together."""
+    cluster_atoms: int = 60
+    """At most, caps included."""
 
     def as_record(self) -> dict[str, Any]:
         """As a file keeps them."""
-        return {"frames": self.frames, "seed": self.seed, "temperatures": list(self.temperatures_K)}
+        record = dataclasses.asdict(self)
+        return record | {"temperatures_K": list(self.temperatures_K)}
 
 
 @dataclass(frozen=True, eq=False)

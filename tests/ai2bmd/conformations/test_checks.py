@@ -38,7 +38,7 @@ def lost(protein, positions):
 
 @pytest.mark.parametrize(
     ("spoil", "reason"),
-    [(broken, "bond broken"), (mirrored, "chirality changed"), (lost, "not finite")],
+    [(broken, "bond broken"), (mirrored, "other chirality"), (lost, "not finite")],
 )
 def test_spoilt_frames_are_rejected(alanine, spoil, reason):
     check = FrameCheck(alanine)
