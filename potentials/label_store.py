@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from potentials.errors import PotentialError
-from potentials.label_locks import claim, claimed, release
+from potentials.label_locks import Claims, holds
+from potentials.label_owners import remove_leftovers, temporary_path
 from potentials.quantum_chemistry.label import Label
 
 FAILURES = "failures"
@@ -86,9 +86,11 @@ class LabelStore:
         if path.exists():
             self._check()
         self.spool.mkdir(parents=True, exist_ok=True)
-        with claimed(self.spool / "merge.lock"):
-            if not path.exists():
-                self._replace(None, [])
+        self._claims, self._merge_lock = Claims(), self.spool / "merge.lock"
+        while not path.exists():
+            with self._claims.waited_for(self._merge_lock):
+                if not path.exists():
+                    self._replace(None, [])
         self._read_at: tuple[int, int] = (0, 0)
         self._known: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
@@ -106,16 +108,16 @@ class LabelStore:
     def claim(self, key: str) -> bool:
         """Reserve a frame for this process; False where another is at work on it, or it is done."""
         lock = self.spool / f"{key}.lock"
-        if not claim(lock):
+        if not self._claims.take(lock):
             return False
         if key in self.keys():
-            release(lock)
+            self._claims.give_back(lock)
             return False
         return True
 
     def release(self, key: str) -> None:
         """Give back what `claim` took."""
-        release(self.spool / f"{key}.lock")
+        self._claims.give_back(self.spool / f"{key}.lock")
 
     def add(self, molecule: Molecule, frame: Frame, label: Label, force_field: ForceFieldLabel) -> None:
         """Keep a label; once this returns no kill loses it."""
@@ -147,13 +149,14 @@ class LabelStore:
 
     def merge(self) -> int:
         """Bring what waits in the spool into the file; returns how many labels and failures came."""
-        with claimed(self.spool / "merge.lock"):
+        with self._claims.waited_for(self._merge_lock):
+            remove_leftovers(self.spool)
             # failures last, so that a label of the same frame is seen
             waiting = [*sorted(self.spool.glob("*.npz")), *sorted(self.spool.glob("*.failed"))]
-            if waiting:
-                self._replace(self.path, waiting)
+            if not waiting or not self._replace(self.path, waiting):
+                return 0
             for path in waiting:
-                path.unlink()
+                path.unlink(missing_ok=True)
         return len(waiting)
 
     def _waiting(self, ending: str) -> frozenset[str]:
@@ -172,7 +175,7 @@ class LabelStore:
 
     def _write_spool(self, name: str, molecule: Molecule, frame: Frame, **values: np.ndarray | np.generic) -> None:
         everything: dict[str, Any] = {key: getattr(molecule, key) for key in MOLECULE_FIELDS} | values
-        temporary = self.spool / f"{uuid.uuid4().hex}.tmp"
+        temporary = temporary_path(self.spool)
         with temporary.open("wb") as stream:
             np.savez(
                 stream,
@@ -189,19 +192,29 @@ class LabelStore:
             os.fsync(stream.fileno())
         os.replace(temporary, self.spool / name)
 
-    def _replace(self, old: Path | None, additions: list[Path]) -> None:
-        temporary = self.spool / "store.tmp"
-        temporary.unlink(missing_ok=True)
-        if old is not None:
-            shutil.copyfile(old, temporary)
-        with _hdf5(temporary, "a") as file:
-            file.attrs.update(self._attributes)
-            file.require_group(FAILURES)
-            for path in additions:
-                self._append(file, path)
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
-        os.replace(temporary, self.path)
+    def _replace(self, old: Path | None, additions: list[Path]) -> bool:
+        """False, and nothing is done, where this process was halted so long that another one merges."""
+        temporary = temporary_path(self.spool)
+        try:
+            if old is not None:
+                shutil.copyfile(old, temporary)
+            with _hdf5(temporary, "a") as file:
+                file.attrs.update(self._attributes)
+                file.require_group(FAILURES)
+                for path in additions:
+                    self._append(file, path)
+            with temporary.open("rb") as stream:
+                os.fsync(stream.fileno())
+            if not holds(self._merge_lock):
+                return False
+            os.replace(temporary, self.path)
+            return True
+        except FileNotFoundError:  # of an addition that the other one has done with
+            if holds(self._merge_lock):
+                raise
+            return False
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def _append(self, file: Any, path: Path) -> None:
         with np.load(path, allow_pickle=False) as stored:
