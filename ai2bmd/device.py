@@ -1,6 +1,7 @@
 """Which processor computes: the choice of torch device and OpenMM platform."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ from ai2bmd.errors import InputError
 Device = Literal["auto", "cpu", "cuda"]
 _FREE_GPU_MEMORY, _MACHINE_MEMORY = 0.8, 0.5
 _CONTAINER_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_GROUPS, _OWN_GROUP, _MEMORY_NOW = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"), Path("/proc/meminfo")
 
 
 def torch_device(device: Device) -> torch.device:
@@ -64,3 +66,26 @@ def machine_memory_bytes() -> int:
         if text.isdigit():
             memory = min(memory, int(text))
     return memory
+
+
+def available_memory_bytes() -> int:
+    """Memory that this machine has free now, or can free; or what is left to the container or job that limits it."""
+    available = machine_memory_bytes()
+    if _MEMORY_NOW.is_file():
+        (line,) = (line for line in _MEMORY_NOW.read_text().splitlines() if line.startswith("MemAvailable:"))
+        available = min(available, int(line.split()[1]) * 1024)
+    return min([available, *_left_in_control_groups()])
+
+
+def _left_in_control_groups() -> Iterator[int]:
+    """Of the group of this process and those above it (Linux, version 2); what is cached of files counts as free."""
+    lines = _OWN_GROUP.read_text().splitlines() if _OWN_GROUP.is_file() else []
+    for line in lines:
+        if line.startswith("0::"):
+            group = _GROUPS / line.removeprefix("0::").strip("/")
+            for folder in (group, *group.parents):
+                limit = folder / "memory.max"
+                if limit.is_file() and limit.read_text().strip().isdigit():
+                    statistics = dict(entry.split() for entry in (folder / "memory.stat").read_text().splitlines())
+                    files = int(statistics["inactive_file"]) + int(statistics["active_file"])
+                    yield int(limit.read_text()) - int((folder / "memory.current").read_text()) + files

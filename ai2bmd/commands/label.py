@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from ai2bmd.errors import InputError
 if TYPE_CHECKING:
     from ai2bmd.labelling.campaign import Outcome
     from ai2bmd.labelling.conformations import Task
+    from ai2bmd.labelling.crew import Crew
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,8 +23,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="STORE.h5", help="store to fill")
     parser.add_argument("--method", default="r2scan-3c", help="level of theory (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes of one thread (default: 1)")
+    parser.add_argument("--workers", type=int, metavar="N", help="frames at a time, each in a process (default: 1)")
+    parser.add_argument(
+        "--memory", metavar="SIZE", help="of all workers on this machine, such as 6GB (default: what is free now)"
+    )
+    parser.add_argument(
+        "--config", type=Path, metavar="YAML", help="file with the section cluster: of a run's settings"
+    )
     parser.add_argument("--charge", type=int, metavar="Q", help="total charge of structures that do not say theirs")
+    parser.add_argument(
+        "--independent-frames",
+        action="store_true",
+        help="frames that do not say their trajectory are unrelated (default: those of a file are one trajectory)",
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="label at most N frames now")
     parser.add_argument("--retry-failures", action="store_true", help="try frames again that failed before")
 
@@ -32,11 +45,14 @@ def run(arguments: argparse.Namespace) -> int:
     from ai2bmd.environment import FORCE_FIELD
     from ai2bmd.labelling.campaign import label_tasks
     from ai2bmd.labelling.conformations import read_tasks
+    from ai2bmd.labelling.crew import make_crew, needed_memory_bytes
     from ai2bmd.simulation.interruption import Interruption
     from potentials.label_store import LabelStore
 
     _check(arguments)
-    tasks = read_tasks(arguments.structures, charge=arguments.charge)
+    crew = make_crew(arguments.config, workers=arguments.workers, memory=arguments.memory)
+    frames = "independent" if arguments.independent_frames else "trajectory"
+    tasks = read_tasks(arguments.structures, charge=arguments.charge, frames_of_a_file=frames)
     method = arguments.method.lower() if not arguments.method.startswith("ase:") else arguments.method
     _try(method)
     store = LabelStore(arguments.output, level_of_theory=method, force_field=FORCE_FIELD)
@@ -48,8 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
     _check_molecules(left, store)
     if not left:
         return 0
+    crew = replace(crew, workers=min(crew.workers, len(left)))
+    needed = needed_memory_bytes(left, crew, method=method)
+    _report_crew(crew, largest_bytes=max(needed.values()), folder=store.spool / "cluster")
     with Interruption() as request:
-        outcome = label_tasks(left, store, method=method, workers=min(arguments.workers, len(left)), request=request)
+        outcome = label_tasks(left, store, method=method, crew=crew, needed_bytes=needed, request=request)
     _report(outcome, store=arguments.output)
     return 130 if outcome.stopped else int(bool(outcome.failures))
 
@@ -90,10 +109,26 @@ def _check_molecules(tasks: "Sequence[Task]", store) -> None:
 def _report_before(
     tasks: "Sequence[Task]", left: "Sequence[Task]", *, done: frozenset[str], skipped: frozenset[str]
 ) -> None:
+    from potentials.label_store import is_test
+
     before = sum(task.key in done for task in tasks)
     failed = sum(task.key in skipped for task in tasks)
     sys.stdout.write(f"{len(tasks)} frames: {before} labelled before, {len(left)} to label now")
     sys.stdout.write(f"; {failed} failed before (--retry-failures tries them again)\n" if failed else "\n")
+    tests = sum(is_test(task.frame.start) for task in tasks)
+    sys.stdout.write(f"{tests} of them are for testing, and never trained on\n")
+    sys.stdout.flush()
+
+
+def _report_crew(crew: "Crew", *, largest_bytes: int, folder: Path) -> None:
+    if crew.on_slurm:
+        sys.stdout.write(f"{crew.workers} jobs of Slurm; what they print is in {folder}\n")
+    elif crew.workers * largest_bytes > crew.memory_bytes:
+        together = int(crew.memory_bytes // largest_bytes)
+        sys.stdout.write(
+            f"memory of {crew.memory_bytes / 1e9:.1f} GB is enough for {together} of the largest molecules at a time "
+            f"({largest_bytes / 1e9:.1f} GB each), and for as many of the others as fit\n"
+        )
     sys.stdout.flush()
 
 

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import ase
 import ase.io
@@ -25,6 +25,7 @@ _REQUIRED = (
     "positions",
     "start",
 )
+_NUMBER_DIGITS = 7  # of sixteen values: fits into int32, and two trajectories hardly ever have the same
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,7 +42,13 @@ class Task:
         return len(self.molecule.atomic_numbers) ** 2.5
 
 
-def read_tasks(paths: Sequence[Path], *, charge: int | None) -> list[Task]:
+FramesOfAFile = Literal["trajectory", "independent"]
+"""How structures belong together that do not say their trajectory."""
+
+
+def read_tasks(
+    paths: Sequence[Path], *, charge: int | None, frames_of_a_file: FramesOfAFile = "trajectory"
+) -> list[Task]:
     """All frames of the files, in the order to label them in.
 
     One of each molecule in turn, and of a molecule one of each trajectory in turn, so that a campaign that is stopped
@@ -50,13 +57,14 @@ def read_tasks(paths: Sequence[Path], *, charge: int | None) -> list[Task]:
     Args:
         paths: HDF5 files of conformations, or what ASE reads.
         charge: total charge of ASE's structures that do not say theirs.
+        frames_of_a_file: what they are to each other where they do not say it.
 
     Raises:
         InputError: a file cannot be read, or two molecules have the same name.
     """
     groups: dict[str, list[Task]] = {}
     for path in paths:
-        tasks = _read_hdf5(path) if path.suffix in (".h5", ".hdf5") else _read_ase(path, charge)
+        tasks = _read_hdf5(path) if path.suffix in (".h5", ".hdf5") else _read_ase(path, charge, frames_of_a_file)
         for task in tasks:
             groups.setdefault(task.molecule.name, []).append(task)
     for name, tasks in groups.items():
@@ -120,7 +128,7 @@ def _missing(group: object) -> list[str]:
     return [key for key in _REQUIRED if not isinstance(group, h5py.Group) or key not in group]
 
 
-def _read_ase(path: Path, charge: int | None) -> Iterator[Task]:
+def _read_ase(path: Path, charge: int | None, frames_of_a_file: FramesOfAFile) -> Iterator[Task]:
     try:
         structures = ase.io.read(path, index=":")
     except FileNotFoundError:
@@ -128,11 +136,20 @@ def _read_ase(path: Path, charge: int | None) -> Iterator[Task]:
     except Exception as error:  # ASE's readers raise what they like
         raise InputError(f"{path} is read neither as HDF5 nor by ASE: {error}") from error
     known: dict[str, Molecule] = {}
+    trajectory: int | None = None
     for number, atoms in enumerate(structures if isinstance(structures, list) else [structures]):
         molecule = _ase_molecule(path, number, atoms, charge)
         molecule = known.setdefault(molecule.name, molecule)
-        start = int(atoms.info.get("start", number))
-        yield _task(molecule, Frame(atoms.get_positions().astype(np.float32), start, 0.0, path.name))
+        positions = atoms.get_positions().astype(np.float32)
+        if trajectory is None or frames_of_a_file == "independent":
+            trajectory = _trajectory_number(molecule, positions)
+        yield _task(molecule, Frame(positions, int(atoms.info.get("start", trajectory)), 0.0, path.name))
+
+
+def _trajectory_number(molecule: Molecule, positions: np.ndarray) -> int:
+    """Of a trajectory that begins with this frame: the same whatever follows, what else is labelled, and what the file
+    is called."""
+    return int(frame_key(molecule, positions)[:_NUMBER_DIGITS], 16)
 
 
 def _ase_molecule(path: Path, number: int, atoms: ase.Atoms, charge: int | None) -> Molecule:

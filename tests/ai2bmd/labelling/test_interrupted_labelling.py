@@ -22,7 +22,8 @@ def command(tmp_path: Path) -> list[str]:
     """Labels ethanol, slightly deformed, many times."""
     generator = np.random.default_rng(1)
     frames = [molecule("CH3CH2OH") for _ in range(FRAMES)]
-    for atoms in frames:
+    for number, atoms in enumerate(frames):
+        atoms.info["start"] = number
         atoms.positions += 0.02 * generator.normal(size=atoms.positions.shape)
     ase.io.write(tmp_path / "ethanol.xyz", frames)
     words = "-m ai2bmd label ethanol.xyz -o s.h5 --method gfn2-xtb --charge 0"

@@ -10,9 +10,10 @@ import pytest
 from ase.build import molecule
 
 from ai2bmd.cli import main
-from ai2bmd.labelling.conformations import read_tasks
+from ai2bmd.labelling.conformations import FramesOfAFile, read_tasks
 from ai2bmd.labelling.worker import force_field_label
 from potentials.label_store import FAILURES
+from potentials.training.dataset import load_units
 
 PER_FRAME = {"positions", "energy", "forces", "mm_energy", "mm_forces", "start"}
 
@@ -84,3 +85,51 @@ def test_molecules_and_trajectories_take_turns(tmp_path: Path) -> None:
     tasks = read_tasks([tmp_path / "all.xyz"], charge=None)
     order = [(len(task.molecule.atomic_numbers), task.frame.start) for task in tasks]
     assert order == [(3, 7), (4, 7), (3, 8), (4, 7), (3, 7)]
+
+
+@pytest.fixture
+def dynamics(tmp_path: Path) -> list[ase.Atoms]:
+    """Twelve frames, each almost the one before."""
+    frames = [molecule("CH3CH2OH") for _ in range(12)]
+    for number, atoms in enumerate(frames):
+        atoms.positions[0, 0] += 0.001 * number
+    ase.io.write(tmp_path / "one.xyz", frames)
+    return frames
+
+
+def test_frames_of_a_file_are_one_trajectory_for_ever(dynamics: list[ase.Atoms], tmp_path: Path) -> None:
+    (start,) = _starts(tmp_path / "one.xyz")
+    assert 0 <= start < 2**31
+    (tmp_path / "other").mkdir()
+    ase.io.write(tmp_path / "other" / "longer.xyz", [*dynamics, molecule("H2O")])
+    assert _starts(tmp_path / "other" / "longer.xyz") == [start]
+    second = [atoms.copy() for atoms in dynamics]
+    for atoms in second:
+        atoms.positions[0, 1] += 0.1
+    ase.io.write(tmp_path / "second.xyz", second)
+    assert _starts(tmp_path / "second.xyz") != [start]
+    assert set(_starts(tmp_path / "second.xyz", tmp_path / "one.xyz")) == {start, *_starts(tmp_path / "second.xyz")}
+    dynamics[3].info["start"] = 7  # it says so
+    ase.io.write(tmp_path / "one.xyz", dynamics)
+    assert _starts(tmp_path / "one.xyz") == [7, start]
+
+
+def test_independent_frames_are_each_their_own(dynamics: list[ase.Atoms], tmp_path: Path) -> None:
+    starts = _starts(tmp_path / "one.xyz", frames_of_a_file="independent")
+    assert len(starts) == 12
+    ase.io.write(tmp_path / "fewer.xyz", dynamics[4:])
+    assert set(_starts(tmp_path / "fewer.xyz", frames_of_a_file="independent")) < set(starts)
+
+
+def test_neighbours_in_time_are_on_one_side(dynamics: list[ase.Atoms], tmp_path: Path) -> None:
+    command = ["label", str(tmp_path / "one.xyz"), "--method", "gfn2-xtb", "--charge", "0", "-o"]
+    sides = []
+    for store, options in (("whole.h5", []), ("apart.h5", ["--independent-frames"])):
+        assert main([*command, str(tmp_path / store), *options]) == 0
+        sides.append(len(np.unique(load_units(tmp_path / store).test)))
+    assert sides == [1, 2]
+
+
+def _starts(*paths: Path, frames_of_a_file: FramesOfAFile = "trajectory") -> list[int]:
+    tasks = read_tasks(paths, charge=0, frames_of_a_file=frames_of_a_file)
+    return sorted({task.frame.start for task in tasks})

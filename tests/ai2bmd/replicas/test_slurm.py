@@ -6,7 +6,7 @@ import pytest
 
 from ai2bmd.cli import main
 from ai2bmd.errors import InputError
-from ai2bmd.replicas.dask_pool import slurm_cluster_class, slurm_options
+from ai2bmd.replicas.dask_workers import slurm_cluster_class, slurm_options
 from ai2bmd.replicas.plan import plan_copies
 from ai2bmd.simulation.settings import make_settings
 
@@ -26,7 +26,7 @@ SLURM = {
 def test_a_job_is_one_worker_with_one_batch_at_a_time(tmp_path):
     settings = make_settings({"replicas": 8, "device": "cuda", "cluster": SLURM}, where="test")
     assert settings.cluster is not None
-    options = slurm_options(settings.cluster, threads=settings.threads, run=tmp_path)
+    options = slurm_options(settings.cluster, threads=settings.threads, folder=tmp_path)
     del options["scheduler_options"]  # of the cluster, not of the job
     script = slurm_cluster_class().job_cls(scheduler="tcp://here:1", name="worker", **options).job_script()
     lines = script.splitlines()

@@ -1,0 +1,59 @@
+"""What a label takes of a machine's memory, so that no more are computed at the same time than fit into it.
+
+For density functionals with PySCF: the process with its libraries; the integrals of density fitting, of each range of a
+range-separated functional; the orbitals and their derivatives on a block of the grid; and what the gradient needs,
+about as much as the integrals, with exact exchange 0.6 GB at least. The constants are those of measured peaks, which
+docs/labelling.md has; the estimate is above each of them, by up to a half.
+"""
+
+import functools
+
+import numpy as np
+
+from potentials.quantum_chemistry.methods import METHODS, Method
+
+_PROCESS_BYTES = 400e6
+_GRID_BLOCK_BYTES = 4e6
+"""For each basis function: 67,200 points, as many as PySCF takes at a time, with seven numbers of eight bytes."""
+_EXCHANGE_GRADIENT_BYTES = 6e8
+_FROM_DISK_BYTES = 4e9
+"""What PySCF takes where it keeps the integrals on disk."""
+
+
+def label_memory_bytes(atomic_numbers: np.ndarray, method: str) -> int:
+    """About the most that `potentials.label_molecule` takes, with the process that it is called in.
+
+    Of methods that are not density functionals only the process: GFN2-xTB needs little more, and of ASE's calculators
+    nothing is known. The memory of a GPU does not count.
+    """
+    functional = METHODS.get(method.lower())
+    if functional is None:
+        return int(_PROCESS_BYTES)
+    numbers, counts = np.unique(np.asarray(atomic_numbers), return_counts=True)
+    of_elements = [_basis_functions(functional, int(number)) for number in numbers]
+    functions, auxiliary = (counts @ of_elements).tolist()
+    return int(_PROCESS_BYTES + _GRID_BLOCK_BYTES * functions + _integrals_bytes(functional, functions, auxiliary))
+
+
+def _integrals_bytes(functional: Method, functions: int, auxiliary: int) -> float:
+    from pyscf.dft.numint import NumInt
+
+    from potentials.quantum_chemistry import density_functional
+
+    integrals = 4.0 * auxiliary * functions * (functions + 1)
+    if integrals > density_functional._LARGEST_INTEGRALS_BYTES:
+        return _FROM_DISK_BYTES
+    range_separation, _, exchange = NumInt().rsh_and_hybrid_coeff(functional.functional)
+    ranges, hybrid = 1 + bool(range_separation), bool(range_separation or exchange)
+    return ranges * integrals + max(integrals, _EXCHANGE_GRADIENT_BYTES * hybrid)
+
+
+@functools.cache
+def _basis_functions(functional: Method, number: int) -> tuple[int, int]:
+    """Of an atom: orbital, and auxiliary ones."""
+    from ase.data import chemical_symbols
+    from pyscf import gto
+    from pyscf.df.addons import make_auxmol
+
+    atom = gto.M(atom=[(chemical_symbols[number], (0.0, 0.0, 0.0))], basis=functional.basis, spin=None, verbose=0)
+    return int(atom.nao), int(make_auxmol(atom, functional.auxiliary_basis).nao)
