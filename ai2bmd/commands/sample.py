@@ -3,8 +3,12 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ai2bmd.errors import InputError
+
+if TYPE_CHECKING:
+    from ai2bmd.conformations.selection import Selector
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +38,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cluster-atoms", type=int, default=60, metavar="N", help="atoms of a cluster at most (default: %(default)s)"
     )
+    parser.add_argument(
+        "--select", type=int, metavar="N", help="keep N of each unit, and N frames of the clusters of each protein"
+    )
+    parser.add_argument("--model", type=Path, help="model whose features and members choose (default: the shipped one)")
+    parser.add_argument(
+        "--by", help="distance: unlike what is known; both: that times expected error of forces (default: both)"
+    )
+    parser.add_argument(
+        "--known", type=Path, action="append", metavar="STORE.h5", help="labels or conformations that are there already"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,11 +70,13 @@ def run(arguments: argparse.Namespace) -> int:
         clusters=arguments.clusters,
         cluster_atoms=arguments.cluster_atoms,
     )
-    file = ConformationFile(arguments.output, settings.as_record())
+    selector = _selector(arguments)
+    selection = None if selector is None else selector.as_record()
+    file = ConformationFile(arguments.output, settings.as_record() | {"selection": selection})
     with file.alone(), Interruption() as request:
-        done = sample_units(units, file, settings, request=request)
-        done = done and sample_proteins(arguments.proteins, file, settings, request=request)
-    sys.stdout.write(summary(file.finished(), frames=settings.frames))
+        done = sample_units(units, file, settings, request=request, selector=selector)
+        done = done and sample_proteins(arguments.proteins, file, settings, request=request, selector=selector)
+    sys.stdout.write(summary(file.finished(), frames=min(settings.frames, arguments.select or settings.frames)))
     if not done:
         sys.stderr.write(f"stopped; {len(file.finished())} units and proteins are whole. Go on with the same command\n")
         return 130
@@ -73,6 +89,29 @@ def _check(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, name)
         if value < least:
             raise InputError(f"--{name.replace('_', '-')}: expected a whole number from {least}, got {value}")
+
+
+def _selector(arguments: argparse.Namespace) -> "Selector | None":
+    from ai2bmd.conformations.model_view import ModelView
+    from ai2bmd.conformations.selection import Selector
+
+    if arguments.select is None:
+        for name in ("model", "by", "known"):
+            if getattr(arguments, name) is not None:
+                raise InputError(f"--{name} says how to choose; say how many with --select N")
+        return None
+    if not 1 <= arguments.select <= arguments.frames:
+        raise InputError(
+            f"--select: expected a whole number from 1 to --frames, the size of the pool ({arguments.frames}), got "
+            f"{arguments.select}"
+        )
+    return Selector(
+        ModelView(arguments.model),
+        count=arguments.select,
+        by=arguments.by or "both",
+        known=arguments.known or (),
+        seed=arguments.seed,
+    )
 
 
 def _temperatures(words: str) -> tuple[float, ...]:

@@ -9,7 +9,8 @@ from tqdm import tqdm
 
 from ai2bmd.conformations.file import ConformationFile, record_of
 from ai2bmd.conformations.proteins import read_protein, sample_protein, steps_of
-from ai2bmd.conformations.sources import SamplingSettings, sample_molecule
+from ai2bmd.conformations.selection import Selector
+from ai2bmd.conformations.sources import Sampled, SamplingSettings, sample_molecule
 from ai2bmd.conformations.units import build_unit
 from ai2bmd.simulation.interruption import EndRequest
 
@@ -20,6 +21,7 @@ def sample_units(
     settings: SamplingSettings,
     *,
     request: EndRequest,
+    selector: Selector | None = None,
     shown: bool | None = None,
 ) -> bool:
     """Make the frames of the units that the file has not yet.
@@ -29,6 +31,7 @@ def sample_units(
         file: takes each unit when it is whole.
         settings: see `SamplingSettings`.
         request: looked at after every start.
+        selector: chooses from the frames; None keeps all.
         shown: whether to show a bar; None on a terminal only.
 
     Returns:
@@ -50,7 +53,7 @@ def sample_units(
             sampled = sample_molecule(build_unit(name), settings, advance=advance)
             if sampled is None:
                 return False
-            file.add(name, [(sampled.molecule.constants, sampled.frames)], record_of([sampled]))
+            _add(file, name, [sampled], selector)
             bar.update(settings.frames - len(sampled.frames))
     return True
 
@@ -61,6 +64,7 @@ def sample_proteins(
     settings: SamplingSettings,
     *,
     request: EndRequest,
+    selector: Selector | None = None,
     shown: bool | None = None,
 ) -> bool:
     """Make the frames of the proteins that the file has not yet; see `sample_units`.
@@ -83,9 +87,14 @@ def sample_proteins(
             sampled = None if request.requested else sample_protein(source, settings, advance=advance)
             if sampled is None:
                 return False
-            additions = [(one.molecule.constants, one.frames) for one in sampled]
-            file.add(source.name, additions, record_of(sampled, protein=source.file.name))
+            _add(file, source.name, sampled, selector, protein=source.file.name)
     return True
+
+
+def _add(file: ConformationFile, name: str, sampled: Sequence[Sampled], selector: Selector | None, **more: str) -> None:
+    kept = sampled if selector is None else selector.choose(sampled)
+    additions = [(one.molecule.constants, one.frames) for one in kept]
+    file.add(name, additions, record_of(kept, **more))
 
 
 def summary(finished: Mapping[str, Mapping[str, Any]], *, frames: int) -> str:
