@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Sample; 0 when all is done, 130 when stopped by a signal."""
     from ai2bmd.conformations.campaign import sample_proteins, sample_units, summary
     from ai2bmd.conformations.file import ConformationFile
+    from ai2bmd.conformations.proteins import read_protein
     from ai2bmd.conformations.sources import SamplingSettings
     from ai2bmd.conformations.units import parse_units
     from ai2bmd.simulation.interruption import Interruption
@@ -70,12 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
         clusters=arguments.clusters,
         cluster_atoms=arguments.cluster_atoms,
     )
+    proteins = [read_protein(path) for path in arguments.proteins]
     selector = _selector(arguments)
     selection = None if selector is None else selector.as_record()
     file = ConformationFile(arguments.output, settings.as_record() | {"selection": selection})
     with file.alone(), Interruption() as request:
         done = sample_units(units, file, settings, request=request, selector=selector)
-        done = done and sample_proteins(arguments.proteins, file, settings, request=request, selector=selector)
+        done = done and sample_proteins(proteins, file, settings, request=request, selector=selector)
     sys.stdout.write(summary(file.finished(), frames=min(settings.frames, arguments.select or settings.frames)))
     if not done:
         sys.stderr.write(f"stopped; {len(file.finished())} units and proteins are whole. Go on with the same command\n")

@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from ai2bmd.conformations.file import ConformationFile, record_of
-from ai2bmd.conformations.proteins import read_protein, sample_protein, steps_of
+from ai2bmd.conformations.proteins import SampledProtein, sample_protein, steps_of
 from ai2bmd.conformations.selection import Selector
 from ai2bmd.conformations.sources import Sampled, SamplingSettings, sample_molecule
 from ai2bmd.conformations.units import build_unit
@@ -59,7 +58,7 @@ def sample_units(
 
 
 def sample_proteins(
-    paths: Sequence[Path],
+    proteins: Sequence[SampledProtein],
     file: ConformationFile,
     settings: SamplingSettings,
     *,
@@ -67,13 +66,9 @@ def sample_proteins(
     selector: Selector | None = None,
     shown: bool | None = None,
 ) -> bool:
-    """Make the frames of the proteins that the file has not yet; see `sample_units`.
-
-    Raises:
-        InputError: a file cannot be used.
-    """
+    """Make the frames of the proteins that the file has not yet, each once; see `sample_units`."""
     finished = file.finished()
-    sources = {source.name: source for source in map(read_protein, paths)}
+    sources = {source.name: source for source in proteins}
     left = [source for source in sources.values() if source.name not in finished]
     hidden = None if shown is None else not shown
     with tqdm(total=len(left) * steps_of(settings), unit="step", disable=hidden, dynamic_ncols=True) as bar:
