@@ -4,7 +4,7 @@ import base64
 import html
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,11 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+def styled() -> AbstractContextManager:
+    """Within it, figures of any shape look like those of `plot`."""
+    return mpl.rc_context(_STYLE)
+
+
 @dataclass(frozen=True, eq=False)
 class Plot:
     """A figure being drawn: draw on `axes`, then take `html`."""
@@ -49,7 +54,7 @@ class Plot:
 
     def html(self) -> str:
         """The figure as an image element."""
-        with mpl.rc_context(_STYLE):
+        with styled():
             self.figure.draw_without_rendering()  # once more than saving does: the layout needs it to settle
             svg = io.BytesIO()
             self.figure.savefig(svg, format="svg", metadata={"Date": None})
@@ -58,7 +63,7 @@ class Plot:
 
     def write_png(self, path: Path) -> None:
         """Write the figure as a file of its own."""
-        with mpl.rc_context(_STYLE):
+        with styled():
             self.figure.savefig(path, format="png", dpi=150)
 
 
@@ -73,7 +78,7 @@ def plot(description: str, *, x: str, y: str, width_in: float = 6.4, height_in: 
         width_in: inches; 6.4 fills a column, 13.2 both.
         height_in: inches.
     """
-    with mpl.rc_context(_STYLE):
+    with styled():
         figure = Figure(figsize=(width_in, height_in), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.subplots()
