@@ -10,7 +10,7 @@ from jaxtyping import Float64
 from openmm import unit
 
 from ai2bmd.conformations.molecules import CappedMolecule
-from ai2bmd.conformations.torsions import BackboneTorsions, backbone_torsions, rotatable_bonds, turned, with_angle
+from ai2bmd.conformations.torsions import BackboneTorsions, backbone_torsions, rotatable_bonds, turned
 from ai2bmd.environment import build_environment
 from ai2bmd.wall import bonds_between
 
@@ -59,12 +59,6 @@ class GasPhase:
             if room_A > _ROOM_A:
                 break
         return best
-
-    def with_backbone(self, positions_A: Positions, backbone: BackboneTorsions, degrees: Sequence[float]) -> Positions:
-        """Positions with the angles of one residue set."""
-        for quadruple, turn, angle in zip(backbone.quadruples, backbone.turns, degrees, strict=True):
-            positions_A = with_angle(positions_A, quadruple, turn, degrees=angle)
-        return positions_A
 
     def hold(self, backbone: BackboneTorsions | None, degrees: Sequence[float] = ()) -> None:
         """Hold the angles of one residue in what follows; None lets go."""

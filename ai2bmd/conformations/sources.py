@@ -18,8 +18,9 @@ from jaxtyping import Float64
 from ai2bmd.conformations.backbone_grid import BackboneGrid
 from ai2bmd.conformations.checks import FrameCheck, Reason
 from ai2bmd.conformations.distortion import Distortion
-from ai2bmd.conformations.gas_phase import GasPhase
+from ai2bmd.conformations.gas_phase import GasPhase, Positions
 from ai2bmd.conformations.molecules import CappedMolecule
+from ai2bmd.conformations.torsions import with_backbone
 from potentials.label_store import Frame
 
 _GRID_EVERY = 3
@@ -99,10 +100,11 @@ def sample_molecule(
         for candidate in starts.make(start):
             if len(sampled.frames) < settings.frames and take(sampled, check, candidate, start=start):
                 starts.grid.visit(candidate.positions_A)
-        if not advance(len(sampled.frames) - before):
-            return None
+        goes_on = advance(len(sampled.frames) - before)
         if len(sampled.frames) == settings.frames:
             break
+        if not goes_on:
+            return None
     return sampled
 
 
@@ -137,7 +139,9 @@ class _Starts:
         else:
             yield from self._free(positions, generator, temperature_K, seed)
 
-    def _free(self, positions, generator, temperature_K: float, seed: int) -> Iterator[Candidate]:
+    def _free(
+        self, positions: Positions, generator: np.random.Generator, temperature_K: float, seed: int
+    ) -> Iterator[Candidate]:
         self._gas.hold(None)
         relaxed = self._gas.minimised(positions)
         frames = self._gas.dynamics(relaxed, temperature_K=temperature_K, seed=seed, times_ps=_TIMES_PS)
@@ -146,11 +150,13 @@ class _Starts:
         source = frames[generator.integers(len(frames))]
         yield Candidate("distorted", self._distortion.distorted(source, generator), 0.0, f"{temperature_K:g} K before")
 
-    def _held(self, positions, generator, temperature_K: float, seed: int) -> Iterator[Candidate]:
+    def _held(
+        self, positions: Positions, generator: np.random.Generator, temperature_K: float, seed: int
+    ) -> Iterator[Candidate]:
         residue, degrees = self.grid.draw_thin(generator)
         detail = ", ".join(f"{name} {angle:.0f}" for name, angle in zip(residue.names, degrees, strict=True))
         self._gas.hold(residue, degrees)
-        relaxed = self._gas.minimised(self._gas.with_backbone(positions, residue, degrees))
+        relaxed = self._gas.minimised(with_backbone(positions, residue, degrees))
         yield Candidate("backbone grid, minimum", relaxed, 0.0, detail)
         (frame,) = self._gas.dynamics(relaxed, temperature_K=temperature_K, seed=seed, times_ps=_HELD_TIMES_PS)
         yield Candidate("backbone grid, dynamics", frame, temperature_K, detail)

@@ -1,5 +1,6 @@
 """What of a molecule turns about which bond, and the backbone angles of a unit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,6 +105,15 @@ def with_angle(
 ) -> Float64[np.ndarray, "atoms 3"]:
     """Positions with a dihedral angle set."""
     return turned(positions_A, turn, degrees=degrees - angle_of(positions_A, quadruple))
+
+
+def with_backbone(
+    positions_A: Float64[np.ndarray, "atoms 3"], backbone: BackboneTorsions, degrees: Sequence[float]
+) -> Float64[np.ndarray, "atoms 3"]:
+    """Positions with the backbone angles of one residue set."""
+    for quadruple, turn, angle in zip(backbone.quadruples, backbone.turns, degrees, strict=True):
+        positions_A = with_angle(positions_A, quadruple, turn, degrees=angle)
+    return positions_A
 
 
 def _other_residue(protein: ProteinTopology, atom: int, residue: int) -> int | None:

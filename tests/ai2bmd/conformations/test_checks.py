@@ -9,7 +9,7 @@ from ai2bmd.conformations.checks import FrameCheck
 from ai2bmd.conformations.distortion import Distortion
 from ai2bmd.conformations.gas_phase import GasPhase
 from ai2bmd.conformations.sources import Candidate, Sampled, take
-from ai2bmd.conformations.torsions import angle_of, rotatable_bonds, turned
+from ai2bmd.conformations.torsions import angle_of, rotatable_bonds, turned, with_backbone
 from ai2bmd.conformations.units import build_unit
 
 
@@ -92,10 +92,10 @@ def test_thin_bins_are_visited_and_torsions_held_there(alanine):
     visited = set()
     for _ in range(36):
         residue, degrees = grid.draw_thin(generator)
-        visited.add(grid.bin_of(gas.with_backbone(alanine.positions_A, residue, degrees), 0))
+        visited.add(grid.bin_of(with_backbone(alanine.positions_A, residue, degrees), 0))
     assert len(visited) == 36  # each of the plane once before any twice
     (residue,), degrees = gas.backbone, [70.0, -100.0]  # far from any minimum
-    start = gas.with_backbone(alanine.positions_A, residue, degrees)
+    start = with_backbone(alanine.positions_A, residue, degrees)
     gas.hold(residue, degrees)
     held = gas.minimised(start)
     gas.hold(None)

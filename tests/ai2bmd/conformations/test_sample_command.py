@@ -10,7 +10,8 @@ import pytest
 from ai2bmd.cli import main
 from ai2bmd.conformations.campaign import sample_units, summary
 from ai2bmd.conformations.file import ConformationFile
-from ai2bmd.conformations.sources import SamplingSettings
+from ai2bmd.conformations.sources import SamplingSettings, sample_molecule
+from ai2bmd.conformations.units import build_unit
 from ai2bmd.labelling.conformations import read_tasks
 from ai2bmd.simulation.interruption import EndRequest
 from potentials.label_store import is_test
@@ -37,6 +38,15 @@ def test_the_same_frames_whatever_else_is_asked_for(tmp_path: Path, capsys: pyte
     assert all(np.array_equal(first[key], second[key]) for key in first)
     assert not np.array_equal(first["positions"], third["positions"])
     assert set(first["temperature_K"]) <= {0.0, 300.0, 500.0}
+
+
+def test_more_frames_begin_with_the_same() -> None:
+    few, more = (sample_molecule(build_unit("overlap-NMA"), SamplingSettings(n, 3, (300.0,))) for n in (2, 5))
+    assert few is not None
+    assert more is not None
+    for frame, same in zip(few.frames, more.frames, strict=False):
+        assert np.array_equal(frame.positions, same.positions)
+    assert len(more.frames) == 5
 
 
 def test_distorted_copies_stay_with_their_source(tmp_path: Path) -> None:
@@ -76,17 +86,19 @@ class EndAfter(EndRequest):
 
 
 def test_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
-    whole, stopped = (ConformationFile(tmp_path / name, SETTINGS.as_record()) for name in ("w.h5", "s.h5"))
+    settings = SamplingSettings(frames=4, seed=3, temperatures_K=(300.0,))  # two starts each
+    whole, stopped = (ConformationFile(tmp_path / name, settings.as_record()) for name in ("w.h5", "s.h5"))
     units = ["mid-GLY", "overlap-NMA"]
-    assert sample_units(units, whole, SETTINGS, request=EndRequest(), shown=False)
-    assert not sample_units(units, stopped, SETTINGS, request=EndAfter(3), shown=False)
+    assert sample_units(units, whole, settings, request=EndRequest(), shown=False)
+    # looks: before each unit and after each start; the last is amid the second unit
+    assert not sample_units(units, stopped, settings, request=EndAfter(4), shown=False)
     assert list(stopped.finished()) == ["mid-GLY"]
     before = read(stopped.path, "mid-GLY")["positions"]
-    assert sample_units(units, stopped, SETTINGS, request=EndRequest(), shown=False)
+    assert sample_units(units, stopped, settings, request=EndRequest(), shown=False)
     assert np.array_equal(before, read(stopped.path, "mid-GLY")["positions"])
     for name in units:
         assert np.array_equal(read(whole.path, name)["positions"], read(stopped.path, name)["positions"])
-    assert sample_units(units, stopped, SETTINGS, request=EndAfter(0), shown=False)  # nothing left to be stopped
+    assert sample_units(units, stopped, settings, request=EndAfter(0), shown=False)  # nothing left to be stopped
 
 
 def test_wrong_input_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
