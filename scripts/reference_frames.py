@@ -1,11 +1,12 @@
 #!/usr/bin/env python
 """Frames that only test: two helices in dynamics, and alanine and proline dipeptide with held backbone angles.
 
-    python scripts/reference_frames.py -o data/reference-frames.h5
+    python scripts/reference_frames.py -o data/reference-frames.h5 [--molecules ala5 ...]
     ai2bmd label data/reference-frames.h5 -o data/reference-r2scan-3c.h5
 
 ACE-AAAAA-NME and ACE-EAAAK-NME, which has a charge at either end, start as alpha helices and are simulated by amber19
-in GBn2 at 300 K. The dipeptides are minimised by amber19 in vacuum with phi and psi (proline: psi) held on a grid.
+in GBn2 at 300 K; so is chignolin, a hairpin, with `--molecules chignolin`. The dipeptides are minimised by amber19 in
+vacuum with phi and psi (proline: psi) held on a grid.
 """
 
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOperatorIssue=false
@@ -33,6 +34,7 @@ HELICES = {"ala5": "AAAAA", "eaaak": "EAAAK"}
 HELIX_DEGREES = {"phi": -62.0, "psi": -43.0}
 TEMPERATURE_K, FRAMES, APART_PS = 300.0, 4, 5.0
 MAPS = {"mid-ALA": 45.0, "mid-PRO": 30.0}
+HAIRPIN = Path(__file__).parents[1] / "examples" / "chignolin.pdb"
 
 
 def helix(name: str, sequence: str) -> CappedMolecule:
@@ -51,7 +53,7 @@ def dynamics(molecule: CappedMolecule, seed: int) -> list[Frame]:
     integrator = openmm.LangevinMiddleIntegrator(TEMPERATURE_K, 1.0, 0.001)
     integrator.setRandomNumberSeed(seed)
     system = build_environment(molecule.topology, solvent="gbn2")
-    context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName("Reference"))
+    context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName("CPU"), {"Threads": "1"})
     context.setPositions(molecule.positions_A / 10.0)
     openmm.LocalEnergyMinimizer.minimize(context)
     context.setVelocitiesToTemperature(TEMPERATURE_K, seed)
@@ -59,7 +61,7 @@ def dynamics(molecule: CappedMolecule, seed: int) -> list[Frame]:
     for number in range(FRAMES):
         integrator.step(round(APART_PS / 0.001))
         positions = context.getState(positions=True).getPositions(asNumpy=True).value_in_unit(unit.angstrom)
-        origin = f"amber19 in GBn2, from an alpha helix, {(number + 1) * APART_PS:g} ps"
+        origin = f"amber19 in GBn2, {(number + 1) * APART_PS:g} ps"
         frames.append(_frame(positions, number, TEMPERATURE_K, origin))
     return frames
 
@@ -77,6 +79,19 @@ def held(molecule: CappedMolecule, spacing_degrees: float) -> list[Frame]:
     return frames
 
 
+def made(name: str, seed: int) -> tuple[CappedMolecule, list[Frame]]:
+    """A molecule and its frames."""
+    if name in MAPS:
+        molecule = build_unit(name)
+        return molecule, held(molecule, MAPS[name])
+    if name in HELICES:
+        molecule = helix(name, HELICES[name])
+    else:
+        prepared = prepare_structure(HAIRPIN)
+        molecule = capped_molecule(name, prepared.topology, prepared.positions_A)
+    return molecule, dynamics(molecule, seed)
+
+
 def _frame(positions_A: np.ndarray, number: int, temperature_K: float, origin: str) -> Frame:
     # each a trajectory of its own, of those that are never trained on
     return Frame(positions_A.astype(np.float32), 5 * number + 4, temperature_K, origin)
@@ -87,20 +102,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--molecules", nargs="+", default=[*HELICES, *MAPS], choices=[*HELICES, *MAPS, "chignolin"])
     arguments = parser.parse_args()
     prepare_process()
     file = ConformationFile(arguments.output, {"seed": arguments.seed, "helices": HELICES, "maps": MAPS})
     finished = file.finished()
-    for name in tqdm([*HELICES, *MAPS]):
-        if name in finished:
-            continue
-        if name in HELICES:
-            molecule = helix(name, HELICES[name])
-            frames = dynamics(molecule, arguments.seed)
-        else:
-            molecule = build_unit(name)
-            frames = held(molecule, MAPS[name])
-        file.add(name, [(molecule.constants, frames)], {"frames": len(frames)})
+    for name in tqdm(arguments.molecules):
+        if name not in finished:
+            molecule, frames = made(name, arguments.seed)
+            file.add(name, [(molecule.constants, frames)], {"frames": len(frames)})
 
 
 if __name__ == "__main__":

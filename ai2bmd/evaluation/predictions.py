@@ -17,12 +17,13 @@ from ai2bmd.errors import InputError
 from ai2bmd.evaluation.frames import LabelledMolecule
 from ai2bmd.fragment_potential import ASEPotential
 from ai2bmd.fragment_system import fragment_charges
-from ai2bmd.labelling.force_field import has_templates, molecule_topology
+from ai2bmd.labelling.force_field import MoleculeForceField, has_templates, molecule_topology
 from ai2bmd.protein import protein_topology
 from ai2bmd.subtracted_energy import subtracted_energy
 from fragmentation.plan import plan_fragments
 from fragmentation.topology import CAP_RESIDUES
 from potentials import QuantumChemistryCalculator, label_molecule
+from potentials.label_store import Molecule
 from potentials.model_file import LoadedModel, load_model
 
 FORCE_FIELD_ALONE = "amber19"
@@ -88,6 +89,13 @@ class EvaluatedModel:
         self.loaded: LoadedModel = load_model(path, force_field=FORCE_FIELD)
         self._device = device
 
+    def correction(self, molecule: Molecule, coupling: Coupling) -> Correction:
+        """What the model adds to the force field of a molecule."""
+        topology, _ = protein_topology(molecule_topology(molecule))
+        return model_correction(
+            topology, self.loaded, charges=amber_charges(topology), coupling=coupling, device=self._device
+        )
+
     def couplings(self, labelled: LabelledMolecule) -> list[Coupling]:
         """Those that this molecule can be computed in and that differ on it; `whole` goes first.
 
@@ -105,11 +113,24 @@ class EvaluatedModel:
 
     def predict(self, labelled: LabelledMolecule, coupling: Coupling, progress: Progress) -> Prediction:
         """Environment in vacuum and correction of all frames."""
-        topology, _ = protein_topology(molecule_topology(labelled.molecule))
-        correction = model_correction(
-            topology, self.loaded, charges=amber_charges(topology), coupling=coupling, device=self._device
-        )
-        return _predict(labelled, correction, progress)
+        return _predict(labelled, self.correction(labelled.molecule, coupling), progress)
+
+
+def energy_function(
+    molecule: Molecule, model: EvaluatedModel | None, coupling: Coupling = "whole"
+) -> Callable[[Float64[np.ndarray, "atoms 3"]], tuple[float, Float64[np.ndarray, "atoms 3"]]]:
+    """Positions (A) to energy (eV) and forces (eV/A): the force field with a model's correction, or alone."""
+    force_field = MoleculeForceField(molecule)
+    correction = None if model is None else model.correction(molecule, coupling)
+
+    def evaluate(positions: np.ndarray) -> tuple[float, np.ndarray]:
+        classical = force_field.evaluate(positions)
+        if correction is None:
+            return classical.energy_eV, classical.forces_eV_A
+        result = correction.evaluate(positions)
+        return classical.energy_eV + result.energy, classical.forces_eV_A + result.forces
+
+    return evaluate
 
 
 def is_cut(labelled: LabelledMolecule) -> bool:
