@@ -7,6 +7,7 @@ from ase.data import covalent_radii
 from jaxtyping import Float, Float64, Int64
 
 from ai2bmd.conformations.molecules import CappedMolecule
+from ai2bmd.structure.checks import SIDE_CHAIN_CENTRES
 from ai2bmd.wall import contact_limits_A
 from fragmentation.topology import ProteinTopology
 
@@ -16,9 +17,8 @@ SHORTEST_BOND, LONGEST_BOND = 0.75, 1.35
 CLOSEST_UNBONDED = 1.25
 """Distance of atoms without a bond, relative to the sum of their covalent radii (Cordero et al., Dalton Trans. 2832,
 2008); dynamics at 550 K come to 1.33 where the atoms have a neighbour in common, and to 1.48 otherwise."""
-# Neighbours of the stereocentres of L-amino acids; L-isoleucine and L-threonine have a second one.
 _ALPHA = ("N", "C", "CB")
-_BETA = {"ILE": ("CA", "CG1", "CG2"), "THR": ("CA", "OG1", "CG2")}
+"""Neighbours of CA in an order in which their triple product is positive in L-amino acids."""
 
 
 class FrameCheck:
@@ -59,7 +59,7 @@ def _centres(protein: ProteinTopology) -> Int64[np.ndarray, "centres 4"]:
     """Stereocentres, each with three of its neighbours in such an order that their triple product is positive."""
     found = []
     for residue, name in enumerate(protein.residue_names):
-        neighbours = {"CA": _ALPHA, "CB": _BETA.get(name, ())}
+        neighbours = {"CA": _ALPHA, "CB": SIDE_CHAIN_CENTRES.get(name, ())}
         for centre, others in neighbours.items():
             atoms = [protein.atom(residue, atom) for atom in (centre, *others)]
             if others and None not in atoms:

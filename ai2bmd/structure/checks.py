@@ -8,10 +8,14 @@ from jaxtyping import Float64
 from scipy.spatial import KDTree
 
 from ai2bmd.errors import InputError
+from ai2bmd.structure.changes import Change
 from ai2bmd.structure.records import AtomRecord
 
 OVERLAP_A = 0.7
 """No two atoms come closer: the shortest bond, to hydrogen, is 0.96 A, and 0.85 A in some X-ray refinements."""
+SIDE_CHAIN_CENTRES = {"ILE": ("CA", "CG1", "CG2"), "THR": ("CA", "OG1", "CG2")}
+"""Neighbours of CB where it is a stereocentre, in an order in which L-amino acids have a positive triple product."""
+_FULL_NAMES = {"ILE": "isoleucine", "THR": "threonine"}
 _BACKBONE = ("N", "CA", "C")
 _CAPS = {"ACE": ("CH3", "C"), "NME": ("N", "C"), "NHE": ("N",)}
 
@@ -149,6 +153,19 @@ def check_chirality(residues: Sequence[ResidueRecord]) -> None:
                 f"{residue.where}, atom CA: has the configuration of a D-amino acid, which this version does not "
                 "support; replace it by its L form or correct the side chain"
             )
+
+
+def told_side_chain_chirality(residues: Sequence[ResidueRecord]) -> list[Change]:
+    """Isoleucines and threonines with the other configuration at CB than proteins have, which may be meant."""
+    changes = []
+    for residue in residues:
+        centre, *others = (residue.position(name) for name in ("CB", *SIDE_CHAIN_CENTRES.get(residue.name, ())))
+        if centre is None or not others or any(other is None for other in others):
+            continue
+        if np.linalg.det(np.array(others) - centre) < 0:
+            detail = f"other configuration at CB than L-{_FULL_NAMES[residue.name]} has; kept"
+            changes.append(Change("chirality", residue.where, detail))
+    return changes
 
 
 def check_overlaps(positions: Float64[np.ndarray, "atoms 3"], name: Callable[[int], str]) -> None:

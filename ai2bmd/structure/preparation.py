@@ -19,6 +19,7 @@ from ai2bmd.structure.checks import (
     check_file_overlaps,
     check_none_alone,
     check_overlaps,
+    told_side_chain_chirality,
 )
 from ai2bmd.structure.completion import complete_heavy_atoms
 from ai2bmd.structure.files import PreparedStructure, check_ready, read_prepared
@@ -109,6 +110,7 @@ def _residues_of_file(path: Path, changes: list[Change]) -> tuple[ResidueRecord,
     check_scale(amino_acids)
     check_file_overlaps([atom for residue in residues for atom in residue.atoms])
     check_chirality(amino_acids)
+    changes += told_side_chain_chirality(amino_acids)
     hydrogens = sum(is_hydrogen(atom) for residue in residues for atom in residue.atoms)
     if hydrogens:
         changes.append(Change("hydrogens", path.name, f"{hydrogens} of the file are replaced by newly placed ones"))

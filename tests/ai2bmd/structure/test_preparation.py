@@ -271,3 +271,16 @@ def test_deposited_files(name, shared):
     structure = prepare_structure(shared / "structures" / name)
     plan_fragments(protein_topology(structure.topology)[0])
     assert energy_after_minimisation(structure) < 0
+
+
+def test_tells_a_side_chain_of_the_other_hand(examples):
+    """Threonine 8 of chignolin.pdb is L-allo-threonine."""
+
+    def told(structure):
+        return [(change.where, change.detail) for change in structure.changes if change.kind == "chirality"]
+
+    ((where, detail),) = told(prepare_structure(examples / "chignolin.pdb"))
+    assert "THR 8" in where
+    assert "kept" in detail
+    # Trp-cage has an isoleucine, as it should be
+    assert told(prepare_structure(examples / "trpcage.pdb")) == []
