@@ -20,6 +20,7 @@ COMMANDS = {
     "sample": "make conformations of protein units and clusters, to be labelled",
     "label": "compute quantum-chemistry labels of conformations",
     "train": "train a ViSNet potential",
+    "improve": "make a turn of active learning: sample, choose, label, fine-tune, compare",
     "evaluate": "compare a model with quantum-chemistry labels",
 }
 

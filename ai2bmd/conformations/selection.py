@@ -23,6 +23,7 @@ from potentials.label_store import FAILURES, Frame, Molecule, is_test
 By = Literal["distance", "both"]
 CLUSTER = "cluster-"
 _MOLECULE = ("atomic_numbers", "mm_charges", "atom_names", "residue_names", "residue_index", "bonds")
+MoleculeFrames = tuple[Molecule, Sequence[Frame]]
 _Choice = tuple[int, Frame]
 
 
@@ -53,37 +54,43 @@ class Selector:
 
     def choose(self, sampled: Sequence[Sampled]) -> list[Sampled]:
         """The same molecules with the chosen frames alone; clusters are chosen from together."""
+        kept = self.choose_frames([(one.molecule.constants, one.frames) for one in sampled])
+        return [replace(one, frames=frames) for one, frames in zip(sampled, kept, strict=True)]
+
+    def choose_frames(self, pool: Sequence[MoleculeFrames]) -> list[list[Frame]]:
+        """Of each molecule the chosen frames; clusters are chosen from together."""
         kinds: dict[str, list[int]] = {}
-        for number, one in enumerate(sampled):
-            kinds.setdefault(_kind(one.molecule.name), []).append(number)
-        result = list(sampled)
+        for number, (molecule, _) in enumerate(pool):
+            kinds.setdefault(_kind(molecule.name), []).append(number)
+        result: list[list[Frame]] = [[] for _ in pool]
         for kind, numbers in kinds.items():
-            chosen = self._chosen(kind, [sampled[number] for number in numbers])
+            chosen = self._chosen(kind, [pool[number] for number in numbers])
             for place, number in enumerate(numbers):
-                frames = [frame for of, frame in chosen if of == place]
-                result[number] = replace(sampled[number], frames=frames)
+                result[number] = [frame for of, frame in chosen if of == place]
         return result
 
-    def _chosen(self, kind: str, sampled: Sequence[Sampled]) -> list[_Choice]:
-        pool = [(number, frame) for number, one in enumerate(sampled) for frame in one.frames]
+    def _chosen(self, kind: str, molecules: Sequence[MoleculeFrames]) -> list[_Choice]:
+        pool = [(number, frame) for number, (_, frames) in enumerate(molecules) for frame in frames]
         test = [choice for choice in pool if is_test(choice[1].start)]
         training = [choice for choice in pool if not is_test(choice[1].start)]
         share = round(self.count * len(test) / max(1, len(pool)))
         order = generator_of(self._seed, f"test frames of {kind}", 0).permutation(len(test))[:share]
         return [test[number] for number in sorted(order)] + self._farthest(
-            kind, sampled, training, self.count - len(order)
+            kind, molecules, training, self.count - len(order)
         )
 
-    def _farthest(self, kind: str, sampled: Sequence[Sampled], pool: list[_Choice], count: int) -> list[_Choice]:
+    def _farthest(
+        self, kind: str, molecules: Sequence[MoleculeFrames], pool: list[_Choice], count: int
+    ) -> list[_Choice]:
         if not pool or count == 0:
             return []
         pool = sorted(pool, key=lambda choice: choice[0])  # frames of a molecule together
         environments: list[Environments] = []
         weights: list[np.ndarray] = []
-        for number, one in enumerate(sampled):
+        for number, (molecule, _) in enumerate(molecules):
             frames = [frame.positions for of, frame in pool if of == number]
             if frames:
-                molecule, positions = one.molecule.constants, np.stack(frames)
+                positions = np.stack(frames)
                 environments += _per_frame(molecule, self._view.features(molecule, positions))
                 if self._by == "both":
                     weights.append(self._view.expected_errors(molecule, positions))

@@ -64,14 +64,30 @@ def make_crew(config: Path | None, *, workers: int | None, memory: str | None) -
         InputError: the file or a value cannot be used.
     """
     cluster = ClusterSettings() if config is None else _read_cluster(config)
-    if cluster.kind == "slurm":
-        if workers is None and cluster.workers is None:
-            raise InputError(
-                f"{config}: cluster.workers: is missing; say how many jobs of Slurm there can be at a time"
-            )
-        if memory is not None:
-            raise InputError(f"--memory: is for this machine; of jobs of Slurm {config} says it, by cluster.memory")
-    return Crew(cluster, workers or cluster.workers or 1, _memory_bytes(cluster, memory))
+    if cluster.kind == "slurm" and memory is not None:
+        raise InputError(f"--memory: is for this machine; of jobs of Slurm {config} says it, by cluster.memory")
+    return crew_of(cluster, workers=workers, memory_bytes=_memory_bytes(memory), where=str(config))
+
+
+def crew_of(cluster: ClusterSettings, *, workers: int | None, memory_bytes: float | None, where: str) -> Crew:
+    """From settings; see `make_crew`.
+
+    Args:
+        cluster: the section `cluster:`.
+        workers: how many.
+        memory_bytes: of all workers of this machine.
+        where: what an error names as the place of the section.
+
+    Raises:
+        InputError: the section cannot be used for labels.
+    """
+    if cluster.batch is not None:
+        raise InputError(f"{where}: cluster.batch: is for copies of a run; a worker labels one frame at a time")
+    if cluster.kind == "slurm" and workers is None and cluster.workers is None:
+        raise InputError(f"{where}: cluster.workers: is missing; say how many jobs of Slurm there can be at a time")
+    if cluster.memory is not None:
+        memory_bytes = parse_bytes(cluster.memory)
+    return Crew(cluster, workers or cluster.workers or 1, memory_bytes or available_memory_bytes())
 
 
 def needed_memory_bytes(tasks: Sequence[Task], crew: Crew, *, method: str) -> dict[str, int]:
@@ -102,16 +118,12 @@ def _read_cluster(path: Path) -> ClusterSettings:
     cluster = make_settings({"replicas": 2, **values}, where=str(path)).cluster  # of a run it may have nothing else
     if cluster is None:
         raise InputError(f"{path}: cluster: expected keys and values, got nothing")
-    if cluster.batch is not None:
-        raise InputError(f"{path}: cluster.batch: is for copies of a run; a worker labels one frame at a time")
     return cluster
 
 
-def _memory_bytes(cluster: ClusterSettings, memory: str | None) -> float:
-    if cluster.memory is not None:
-        return parse_bytes(cluster.memory)
+def _memory_bytes(memory: str | None) -> float | None:
     if memory is None:
-        return available_memory_bytes()
+        return None
     try:
         return 1e9 * parse_quantity(memory, "GB")
     except ValueError as error:

@@ -139,8 +139,14 @@ def _slurm_cluster(workers: int, options: Mapping[str, Any], *, cure: str) -> "S
 
 
 def _local_cluster(workers: int) -> LocalCluster:
-    """Processes of this machine with one thread each."""
-    without: Any = None  # of memory limit and dashboard; Dask's types do not know that
+    """Processes of this machine with one thread each, without memory limit and dashboard."""
+    without: Any = None  # Dask's types do not know that
     return LocalCluster(
-        n_workers=workers, threads_per_worker=1, processes=True, memory_limit=without, dashboard_address=without
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        memory_limit=without,
+        # a port is opened nevertheless; any free one, for that of Dask may belong to another command
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
     )

@@ -276,7 +276,7 @@ def make_settings(values: Mapping[str, Any], *, where: str) -> RunSettings:
     known = list(default_settings().as_text())
     for key in values:
         if key not in known:
-            raise InputError(f"{where}: unknown setting {str(key)!r}; {_hint(str(key), known)}")
+            raise InputError(f"{where}: unknown setting {str(key)!r}; {hint(str(key), known)}")
     try:
         return RunSettings.model_validate(dict(values))
     except pydantic.ValidationError as error:
@@ -287,13 +287,13 @@ def make_settings(values: Mapping[str, Any], *, where: str) -> RunSettings:
             section = ClusterSettings if place[0] == "cluster" else Stage
             keys = [field.alias or key for key, field in section.model_fields.items()]
             keys = {"sampling": known_keys(place), "restraints": list(Restraint.model_fields)}.get(str(place[0]), keys)
-            raise InputError(f"{where}: unknown setting {name!r}; {_hint(str(place[-1]), keys)}") from error
-        reason = _REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
+            raise InputError(f"{where}: unknown setting {name!r}; {hint(str(place[-1]), keys)}") from error
+        reason = REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
         given = f", got {first['input']!r}" if name else ""
         raise InputError(f"{where}: {name + ': ' if name else ''}{reason}{given}") from error
 
 
-_REASONS = {
+REASONS = {
     "missing": "is missing",
     "tuple_type": "expected a list",
     "model_type": "expected keys and values",
@@ -317,7 +317,8 @@ def _place(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return location[: {"equilibration": 3, "restraints": 3, "cluster": 2}.get(str(location[0]) if location else "", 1)]
 
 
-def _hint(key: str, known: list[str]) -> str:
+def hint(key: str, known: list[str]) -> str:
+    """What to say of an unknown key: the nearest known one, or all of them."""
     near = difflib.get_close_matches(key, known, 1, 0.5)
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
 
