@@ -15,7 +15,7 @@ from typing import Any
 
 from ai2bmd.errors import InputError
 from ai2bmd.improvement.settings import ImprovementSettings
-from ai2bmd.shipped import default_model_path
+from ai2bmd.shipped import pretrained_model_path
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Turn:
 
 def next_turn(settings: ImprovementSettings) -> Turn:
     """The turn that was stopped, or the one after the last finished one."""
-    number, start = 1, settings.model or default_model_path()
+    number, start = 1, settings.model or pretrained_model_path()
     while (turn := Turn(number, settings.output, start)).record.exists():
         number += 1
     return turn

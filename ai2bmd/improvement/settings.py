@@ -27,7 +27,7 @@ class ImprovementSettings(pydantic.BaseModel):
     method: str = "r2scan-3c"
     """Level of theory of the labels."""
     model: Path | None = None
-    """Pretrained model that every turn fine-tunes; None is the one that comes with the package."""
+    """Pretrained model that every turn fine-tunes; None is the pretrained one that comes with the package."""
     units: tuple[str, ...] = Field(default="all", validate_default=True)
     """Sampled on their own: all, none, or a list of names."""
     proteins: tuple[Path, ...] = ()
