@@ -23,7 +23,7 @@ from ai2bmd.environment import FORCE_FIELD
 from ai2bmd.evaluation.comparison import Comparison, compare
 from ai2bmd.evaluation.dihedral_maps import backbone_angles, write_map
 from ai2bmd.evaluation.errors import KCAL_MOL
-from ai2bmd.evaluation.files import markdown
+from ai2bmd.evaluation.files import markdown, write_csv
 from ai2bmd.evaluation.frames import Choice, LabelledMolecule, read_labelled
 from ai2bmd.evaluation.predictions import EvaluatedModel, energy_function
 from ai2bmd.evaluation.vibrations import Vibrations, broadened, harmonic_vibrations, matched
@@ -74,14 +74,14 @@ def peptides(data: Path, pictures: Path, cache: Path, schemes: list[str]) -> str
     if not molecules:
         return ""
     comparison = _compared(path, cache, schemes)
-    comparison.write(pictures / "peptides")
+    write_csv(comparison.rows, pictures / "peptides.csv")
     rows = [row for row in comparison.rows if row.kind == "molecule" and not row.name.startswith("mid-")]
     return "\n".join(
         [
             "## Peptides\n",
             "`ala5` is ACE-AAAAA-NME, `eaaak` ACE-EAAAK-NME, frames of dynamics at 300 K that began as alpha helices "
             f"(`scripts/reference_frames.py`), against {METHOD} of the whole peptide. Nothing like them is among the "
-            "labels that were trained on.\n",
+            "labels that were trained on. A model alone is in the coupling `whole`.\n",
             markdown(rows),
         ]
     )
@@ -133,6 +133,10 @@ def vibrations(data: Path, pictures: Path, cache: Path) -> str:
         error = each.wavenumbers_cm[matched(reference, each, atoms.get_masses())] - reference.wavenumbers_cm
         low = np.abs(error)[reference.wavenumbers_cm < 2000.0]
         lines.append(f"| {name} | {np.abs(error).mean():.0f} | {low.mean():.0f} | {np.abs(error).max():.0f} |")
+    imaginary = reference.wavenumbers_cm[reference.wavenumbers_cm < 0.0]
+    if len(imaginary):
+        values = " and ".join(f"{value:.0f}i" for value in -imaginary)
+        lines.append(f"\nOf {METHOD} {values} cm⁻¹ are imaginary (rotations of the methyl groups), here negative.")
     _draw_spectrum(reference, found[MODELS[0].stem], atoms, pictures)
     return "\n".join(
         [
@@ -150,7 +154,7 @@ def schemes_alone(data: Path, pictures: Path, cache: Path) -> str:
     if not _labelled(path):
         return ""
     comparison = _compared(path, cache, [QUICK_METHOD])
-    comparison.write(pictures / "schemes")
+    write_csv(comparison.rows, pictures / "schemes.csv")
     rows = [
         row
         for row in comparison.rows

@@ -97,7 +97,7 @@ def frame_table(molecules: Sequence[LabelledMolecule], predictions: Sequence[dic
 def sets(table: FrameTable) -> list[tuple[str, str, Bool[np.ndarray, " frames"]]]:
     """(kind, name, mask): all, neutral and charged, by charge, by temperature, by place in the chain, by molecule.
 
-    A kind with a single member that is everything is left out.
+    Of the kinds between the first and the last, a set that is everything is left out.
     """
     names, charge = np.array(table.names), table.total_charge
     bridged = names == "disulfide"
@@ -110,7 +110,8 @@ def sets(table: FrameTable) -> list[tuple[str, str, Bool[np.ndarray, " frames"]]
     several = [place for place in np.unique(places) if len(set(names[places == place])) > 1]
     found += [("place", f"{place}-...", places == place) for place in several]
     found += [("molecule", name, names == name) for name in dict.fromkeys(table.names)]
-    return [(kind, name, mask) for kind, name, mask in found if mask.any() and (kind == "all" or not mask.all())]
+    kept = ("all", "molecule")
+    return [(kind, name, mask) for kind, name, mask in found if mask.any() and (kind in kept or not mask.all())]
 
 
 def set_errors(table: FrameTable) -> list[SetErrors]:

@@ -53,7 +53,7 @@ def write_csv(rows: Sequence[SetErrors], path: Path) -> None:
 
 def write_errors_by_molecule(rows: Sequence[SetErrors], path: Path) -> None:
     """A picture: force error of each contender on each molecule, worst of the last contender first."""
-    here = [row for row in rows if row.kind == "molecule"] or [row for row in rows if row.kind == "all"]
+    here = [row for row in rows if row.kind == "molecule"]
     contenders = list(dict.fromkeys(row.contender for row in here))
     best = {row.name: row.force_mae.value for row in here}  # of the last contender
     names = sorted(best, key=best.__getitem__)
