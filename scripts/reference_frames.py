@@ -23,7 +23,7 @@ from tqdm import tqdm
 from ai2bmd.conformations.file import ConformationFile
 from ai2bmd.conformations.gas_phase import GasPhase
 from ai2bmd.conformations.molecules import CappedMolecule, capped_molecule
-from ai2bmd.conformations.torsions import backbone_torsions, with_angle
+from ai2bmd.conformations.torsions import backbone_torsions, with_angle, with_backbone
 from ai2bmd.conformations.units import build_unit
 from ai2bmd.environment import build_environment
 from ai2bmd.process import prepare_process
@@ -73,7 +73,7 @@ def held(molecule: CappedMolecule, spacing_degrees: float) -> list[Frame]:
     grid = np.arange(-180.0, 180.0, spacing_degrees)
     for number, angles in enumerate(product(grid, repeat=len(backbone.names))):
         gas.hold(backbone, angles)
-        positions = gas.minimised(gas.with_backbone(molecule.positions_A, backbone, angles))
+        positions = gas.minimised(with_backbone(molecule.positions_A, backbone, angles))
         words = ", ".join(f"{name} {angle:g}" for name, angle in zip(backbone.names, angles, strict=True))
         frames.append(_frame(positions, number, 0.0, f"amber19 minimum with {words} held"))
     return frames

@@ -110,7 +110,7 @@ def slurm_options(settings: ClusterSettings, *, threads: int, folder: Path) -> M
         "worker_extra_args": ["--memory-limit", "0"],  # Slurm sees to that
         "job_name": "ai2bmd",
         "log_directory": str(folder / "cluster"),
-        "scheduler_options": {"dashboard_address": None},
+        "scheduler_options": {"dashboard_address": "127.0.0.1:0", "dashboard": False},
     }
 
 

@@ -223,7 +223,7 @@ def test_wrong_settings_are_told(
 
 
 def test_shipped_settings(checkout: Path) -> None:
-    settings = read_improvement(checkout / "scripts" / "training" / "improve.yaml")
+    settings = read_improvement(checkout / "scripts" / "improve.yaml")
     assert settings.store == checkout / "data" / "r2scan-3c.h5"
     assert all(protein.exists() for protein in settings.proteins)
     shipped = yaml.safe_load((checkout / "scripts" / "training" / "fine_tune.yaml").read_text())
