@@ -61,6 +61,13 @@ class ForceFieldLabel:
     forces_eV_A: np.ndarray
 
 
+def read_molecule(name: str, group: Any) -> Molecule:
+    """What a group of a store, or of conformations, says of its molecule; the group has all of `MOLECULE_FIELDS`."""
+    # without what HDF5 notes in the type of short strings
+    fields = {key: group[key][()].astype(group[key].dtype.str) for key in MOLECULE_FIELDS}
+    return Molecule(name, int(group.attrs["total_charge"]), **fields)
+
+
 def is_test(start: int) -> bool:
     """Whether frames of this trajectory are never trained on."""
     return start % 5 == 4

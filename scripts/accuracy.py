@@ -46,7 +46,7 @@ def head(model: LoadedModel, labels: list[LabelledMolecule]) -> str:
 model ({model.card.level_of_theory}), `pretrained` the one that it was fine-tuned from ([pretraining](pretraining.md)),
 `amber19` the force field alone. Stability and speed have [a page of their own](performance.md).
 
-Labels so far: {sum(one.frames for one in labels)} frames of {len(labels)} molecules. Nothing below was trained on.
+Labels so far: {sum(one.frames for one in labels)} frames of {len(labels)} molecules. No frame below was trained on.
 """
 
 

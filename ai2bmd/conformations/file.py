@@ -19,10 +19,9 @@ import numpy as np
 
 from ai2bmd.conformations.sources import Sampled
 from ai2bmd.errors import InputError
-from potentials.label_store import Frame, Molecule
+from potentials.label_store import MOLECULE_FIELDS, Frame, Molecule
 
 LAYOUT = "ai2bmd-conformations-1"
-_CONSTANTS = ("atomic_numbers", "mm_charges", "atom_names", "residue_names", "residue_index", "bonds")
 
 
 class ConformationFile:
@@ -108,7 +107,7 @@ def _append(file: Any, molecule: Molecule, frames: Sequence[Frame]) -> None:
     else:
         group = file.create_group(molecule.name)
         group.attrs["total_charge"] = molecule.total_charge
-        for key in _CONSTANTS:
+        for key in MOLECULE_FIELDS:
             group.create_dataset(key, data=getattr(molecule, key))
     _extend(group, "positions", np.stack([frame.positions for frame in frames]))
     _extend(group, "start", np.array([frame.start for frame in frames], np.int32))

@@ -78,11 +78,11 @@ def write_errors_by_molecule(rows: Sequence[SetErrors], path: Path) -> None:
 
 def write_energies(
     molecules: Sequence[LabelledMolecule], predictions: Sequence[dict[str, Prediction]], path: Path
-) -> bool:
-    """A picture: predicted against reference energies, relative to the mean of a molecule; False where none has two."""
+) -> None:
+    """A picture: predicted against reference energies less the mean of a molecule; none where no molecule has two."""
     several = [number for number, labelled in enumerate(molecules) if labelled.frames > 1]
     if not several:
-        return False
+        return
     contenders = list(dict.fromkeys(name for number in several for name in predictions[number]))
     with plot(
         "Relative energies",
@@ -103,7 +103,6 @@ def write_energies(
         picture.axes.axline((low, low), (high, high), color=GREY, linewidth=1, zorder=0)
         picture.axes.legend(loc="upper left")
         picture.write_png(path)
-    return True
 
 
 def write_spread(molecules: Sequence[LabelledMolecule], predictions: Sequence[Prediction], path: Path) -> None:

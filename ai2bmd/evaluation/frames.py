@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Float64, Int64
 
 from ai2bmd.errors import InputError
 from potentials.errors import PotentialError
-from potentials.label_store import FAILURES, MOLECULE_FIELDS, Molecule
+from potentials.label_store import FAILURES, MOLECULE_FIELDS, Molecule, read_molecule
 from potentials.training.split import last_starts
 
 Choice = Literal["test", "train", "all"]
@@ -94,10 +94,9 @@ def _read_group(path: Path, name: str, group: Any, choice: Choice) -> LabelledMo
     start = group["start"][()].astype(np.int64)
     chosen = _chosen(start, group["test"][()] if "test" in group else None, choice)
     temperature = group["temperature_K"][()] if "temperature_K" in group else np.full(len(start), np.nan)
-    constants = {key: group[key][()].astype(group[key].dtype.str) for key in MOLECULE_FIELDS}
     positions, energies, forces, mm_energies, mm_forces = (group[key][()][chosen] for key in _LABELS)
     return LabelledMolecule(
-        Molecule(name, int(group.attrs["total_charge"]), **constants),
+        read_molecule(name, group),
         positions,
         energies,
         forces,

@@ -13,18 +13,9 @@ import h5py
 import numpy as np
 
 from ai2bmd.errors import InputError
-from potentials.label_store import FAILURES, Frame, Molecule, frame_key
+from potentials.label_store import FAILURES, MOLECULE_FIELDS, Frame, Molecule, frame_key, read_molecule
 
-_REQUIRED = (
-    "atomic_numbers",
-    "mm_charges",
-    "atom_names",
-    "residue_names",
-    "residue_index",
-    "bonds",
-    "positions",
-    "start",
-)
+_REQUIRED = (*MOLECULE_FIELDS, "positions", "start")
 _NUMBER_DIGITS = 7  # of sixteen values: fits into int32, and two trajectories hardly ever have the same
 
 
@@ -113,9 +104,7 @@ def _read_group(path: Path, name: str, group: Any) -> Iterator[Task]:
             f"{path}: {name} lacks {', '.join(missing) or 'the attribute total_charge'}; expected one group for each "
             "molecule, as docs/labelling.md says"
         )
-    # without what HDF5 notes in the type of short strings
-    constants = {key: group[key][()].astype(group[key].dtype.str) for key in _REQUIRED[:6]}
-    molecule = Molecule(name, int(group.attrs["total_charge"]), **constants)
+    molecule = read_molecule(name, group)
     positions = group["positions"][()].astype(np.float32)
     frames = len(positions)
     temperatures = group["temperature_K"][()] if "temperature_K" in group else np.zeros(frames)

@@ -89,13 +89,14 @@ def _converged(molecule: gto.Mole, method: Method) -> tuple[Any, str]:
     )
 
 
-def _correct_grid(coarse: Any, field: Any, core: np.ndarray) -> None:
+def _correct_grid(coarse: Any, field: Any, core: Any) -> None:
     """Add to the core Hamiltonian of `coarse` what its Fock matrix lacks of that of `field`, at its own density.
 
-    That changes little with the density, so the coarse grid then leads to all but the solution on the fine one.
+    That changes little with the density, so the coarse grid then leads to all but the solution on the fine one. The
+    matrices are NumPy's, or CuPy's on a GPU.
     """
     density = coarse.make_rdm1()
-    corrected = core + np.asarray(field.get_veff(dm=density)) - np.asarray(coarse.get_veff(dm=density))
+    corrected = core + (field.get_veff(dm=density) - coarse.get_veff(dm=density))
     coarse.get_hcore = lambda *_: corrected
 
 
