@@ -18,7 +18,6 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from tqdm import tqdm
 
-from ai2bmd.analysis.figures import BLUE, GREY, ORANGE, plot
 from ai2bmd.environment import FORCE_FIELD
 from ai2bmd.evaluation.comparison import Comparison, compare
 from ai2bmd.evaluation.dihedral_maps import backbone_angles, write_map
@@ -28,6 +27,7 @@ from ai2bmd.evaluation.frames import Choice, LabelledMolecule, read_labelled
 from ai2bmd.evaluation.predictions import EvaluatedModel, energy_function
 from ai2bmd.evaluation.vibrations import Vibrations, broadened, harmonic_vibrations, matched
 from ai2bmd.process import prepare_process
+from ai2bmd.report.figures import BLUE, GREY, ORANGE, plot
 from ai2bmd.shipped import default_model_path
 from potentials import QuantumChemistryCalculator
 from potentials.model_file import LoadedModel, load_model

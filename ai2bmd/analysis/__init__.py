@@ -1,1 +1,1 @@
-"""What a run shows: small analyses, each giving numbers and sections of the report."""
+"""What a trajectory says: structure, comparison with experiment, kinetics, thermodynamics, each with its error."""

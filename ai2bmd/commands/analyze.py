@@ -12,9 +12,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Analyse and write."""
-    from ai2bmd.analysis.overview import write_overview
-    from ai2bmd.analysis.report import write_report
     from ai2bmd.replicas.layout import ReplicaDirectory, is_replica_directory
+    from ai2bmd.report.overview import write_overview
+    from ai2bmd.report.report import write_report
 
     if is_replica_directory(arguments.run_directory):
         report = write_overview(ReplicaDirectory(arguments.run_directory))

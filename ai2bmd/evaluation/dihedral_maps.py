@@ -8,7 +8,6 @@ from jaxtyping import Float64
 from matplotlib.figure import Figure
 from scipy.interpolate import RBFInterpolator
 
-from ai2bmd.analysis.figures import GREY, styled
 from ai2bmd.conformations.torsions import angle_of, backbone_torsions
 from ai2bmd.errors import InputError
 from ai2bmd.evaluation.errors import KCAL_MOL
@@ -16,6 +15,7 @@ from ai2bmd.evaluation.frames import LabelledMolecule
 from ai2bmd.evaluation.predictions import Prediction
 from ai2bmd.labelling.force_field import molecule_topology
 from ai2bmd.protein import protein_topology
+from ai2bmd.report.figures import GREY, styled
 
 _HIGHEST_KCAL_MOL = 16.0
 _FINE_DEGREES = 5.0

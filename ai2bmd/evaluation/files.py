@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ai2bmd.analysis.figures import BLUE, GREEN, GREY, ORANGE, plot
 from ai2bmd.evaluation.errors import KCAL_MOL, SetErrors
 from ai2bmd.evaluation.frames import LabelledMolecule
 from ai2bmd.evaluation.predictions import Prediction
+from ai2bmd.report.figures import BLUE, GREEN, GREY, ORANGE, plot
 
 _COLORS = (ORANGE, BLUE, GREEN, "#8e5ea2", "#b23b3b", GREY)
 _COLUMNS = (

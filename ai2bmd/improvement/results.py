@@ -10,12 +10,12 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ai2bmd.analysis.figures import BLUE, GREY, plot
 from ai2bmd.evaluation.comparison import Comparison, compare
 from ai2bmd.evaluation.errors import Estimate, gain
 from ai2bmd.improvement.folder import Turn
 from ai2bmd.improvement.settings import ImprovementSettings
 from ai2bmd.improvement.tuning import copy_of_store
+from ai2bmd.report.figures import BLUE, GREY, plot
 from potentials.label_store import FAILURES
 
 _SURE = 2.0

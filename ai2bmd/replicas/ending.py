@@ -28,7 +28,7 @@ def end_replicas(directory: ReplicaDirectory, ends: Ends, *, say: Callable[[str]
         if ending in endings:
             say(f"{words}; everything is saved. Continue with: ai2bmd resume {directory.path}")
             return status
-    from ai2bmd.analysis.overview import write_overview
+    from ai2bmd.report.overview import write_overview
 
     if any(end.step for end in ends.values()):
         say(f"Overview: {write_overview(directory)}")

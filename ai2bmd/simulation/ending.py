@@ -26,7 +26,7 @@ def end_run(directory: RunDirectory, outcome: Outcome, *, say: Callable[[str], N
         say(f"Stopped by the guard: {outcome.problem}.")
         say(f"The geometry is in {directory.guard}; try a shorter --timestep, or look at the structure there.")
     if directory.checkpoint.is_file():  # else the guard stopped before the first frame
-        from ai2bmd.analysis.report import write_report
+        from ai2bmd.report.report import write_report
 
         report = write_report(path)
         say(f"Trajectory: {directory.trajectory}")

@@ -101,7 +101,7 @@ class SamplingFiles:
     def _write_free_energy(self) -> None:
         self._drawn_at = time.perf_counter()
         if isinstance(self._sampler, MetadynamicsSampler):
-            from ai2bmd.analysis.free_energy import write_picture  # matplotlib takes a second to import
+            from ai2bmd.report.free_energy import write_picture  # matplotlib takes a second to import
 
             surface = self._sampler.free_energy()
             write_free_energy(surface, self._directory.free_energy_table)

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ai2bmd.analysis.overview import write_overview
 from ai2bmd.cli import main
 from ai2bmd.errors import InputError
 from ai2bmd.replicas.ending import end_replicas
 from ai2bmd.replicas.launch import resume_replicas
 from ai2bmd.replicas.standing import standing
+from ai2bmd.report.overview import write_overview
 from ai2bmd.simulation.launch import resume_run
 from ai2bmd.simulation.run_directory import RunDirectory
 from ai2bmd.trajectory.reader import read_trajectory

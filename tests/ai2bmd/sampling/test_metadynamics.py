@@ -4,8 +4,8 @@ import numpy as np
 import openmm
 import pytest
 
-from ai2bmd.analysis.free_energy import write_picture
 from ai2bmd.errors import InputError
+from ai2bmd.report.free_energy import write_picture
 from ai2bmd.sampling.free_energy import read_free_energy, write_free_energy
 from ai2bmd.sampling.metadynamics import MetadynamicsSampler
 from ai2bmd.sampling.settings import Metadynamics

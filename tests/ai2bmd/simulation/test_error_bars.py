@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
-from ai2bmd.analysis.report import write_report
 from ai2bmd.engine import EngineState
+from ai2bmd.report.report import write_report
 from ai2bmd.simulation.guard import Guard, Limits
 from ai2bmd.simulation.launch import resume_run
 from ai2bmd.simulation.settings import make_settings

@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
-from ai2bmd.analysis.report import write_report
 from ai2bmd.cli import main
 from ai2bmd.errors import InputError
+from ai2bmd.report.report import write_report
 from ai2bmd.simulation.checkpoint import read_checkpoint
 from ai2bmd.simulation.launch import resume_run
 from ai2bmd.trajectory.reader import read_trajectory

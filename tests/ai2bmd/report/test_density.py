@@ -2,8 +2,8 @@
 
 import pytest
 
-from ai2bmd.analysis.density import natural_fluctuation
-from ai2bmd.analysis.equilibration import summarise
+from ai2bmd.report.density import natural_fluctuation
+from ai2bmd.report.equilibration import summarise
 from ai2bmd.simulation.equilibration import Sample
 
 SMALL_U, LARGE_U = 24_000.0, 24_000_000.0

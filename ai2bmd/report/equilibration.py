@@ -7,11 +7,11 @@ import numpy as np
 from jaxtyping import Float64
 from matplotlib.axes import Axes
 
-from ai2bmd.analysis.density import natural_fluctuation
-from ai2bmd.analysis.figures import BLUE, GREEN, GREY, ORANGE, plot, time_label, time_unit
-from ai2bmd.analysis.load import Run
-from ai2bmd.analysis.sections import Section, table
 from ai2bmd.engine import G_CM3_PER_U_A3
+from ai2bmd.report.density import natural_fluctuation
+from ai2bmd.report.figures import BLUE, GREEN, GREY, ORANGE, plot, time_label, time_unit
+from ai2bmd.report.load import Run
+from ai2bmd.report.sections import Section, table
 from ai2bmd.simulation.equilibration import Sample, read_samples
 
 _TEMPERATURE_K = 15.0

@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from ai2bmd import __version__
-from ai2bmd.analysis.density import density_sections
-from ai2bmd.analysis.energies import Energies, analyse_energies, energy_facts, energy_sections
-from ai2bmd.analysis.equilibration import equilibration_sections
-from ai2bmd.analysis.error_bars import error_bar_sections
-from ai2bmd.analysis.geometry import Geometry, analyse_geometry, geometry_facts, geometry_sections
-from ai2bmd.analysis.load import Run, load_run
-from ai2bmd.analysis.movie import Movie, make_movie, movie_section
-from ai2bmd.analysis.provenance import provenance_sections
-from ai2bmd.analysis.ramachandran import analyse_backbone, backbone_sections
-from ai2bmd.analysis.sampling import sampling_sections
-from ai2bmd.analysis.sections import Fact, Section
-from ai2bmd.analysis.verdict import Verdict, judge
+from ai2bmd.report.density import density_sections
+from ai2bmd.report.energies import Energies, analyse_energies, energy_facts, energy_sections
+from ai2bmd.report.equilibration import equilibration_sections
+from ai2bmd.report.error_bars import error_bar_sections
+from ai2bmd.report.geometry import Geometry, analyse_geometry, geometry_facts, geometry_sections
+from ai2bmd.report.load import Run, load_run
+from ai2bmd.report.movie import Movie, make_movie, movie_section
+from ai2bmd.report.provenance import provenance_sections
+from ai2bmd.report.ramachandran import analyse_backbone, backbone_sections
+from ai2bmd.report.sampling import sampling_sections
+from ai2bmd.report.sections import Fact, Section
+from ai2bmd.report.verdict import Verdict, judge
 from ai2bmd.viewer import fill_page, script_literal
 
 

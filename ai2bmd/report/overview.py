@@ -10,12 +10,12 @@ from jaxtyping import Float64
 from matplotlib.colors import to_hex
 
 from ai2bmd import __version__
-from ai2bmd.analysis.figures import draw_course, plot, time_label
-from ai2bmd.analysis.report import analyse, replace_text, write_report
-from ai2bmd.analysis.sections import Section
-from ai2bmd.analysis.verdict import Verdict
 from ai2bmd.errors import InputError
 from ai2bmd.replicas.layout import ReplicaDirectory
+from ai2bmd.report.figures import draw_course, plot, time_label
+from ai2bmd.report.report import analyse, replace_text, write_report
+from ai2bmd.report.sections import Section
+from ai2bmd.report.verdict import Verdict
 from ai2bmd.viewer import fill_page
 
 _HEADER = ("copy", "verdict", "length (ps)", "frames", "temperature (K)", "RMSD, mean (Å)", "RMSD, end (Å)", "ns/day")

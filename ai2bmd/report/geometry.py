@@ -6,10 +6,10 @@ import numpy as np
 from ase.data import atomic_masses
 from jaxtyping import Float, Float64, Int64
 
-from ai2bmd.analysis.figures import BLUE, GREEN, ORANGE, Plot, draw_course, plot, time_label
-from ai2bmd.analysis.load import Run
-from ai2bmd.analysis.sections import Fact, Section, paragraph
 from ai2bmd.analysis.superposition import superpose
+from ai2bmd.report.figures import BLUE, GREEN, ORANGE, Plot, draw_course, plot, time_label
+from ai2bmd.report.load import Run
+from ai2bmd.report.sections import Fact, Section, paragraph
 from fragmentation.topology import ProteinTopology
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from ai2bmd.analysis.figures import BLUE, GREEN, ORANGE, draw_course, plot, time_label, time_unit
-from ai2bmd.analysis.free_energy import KCAL_LABEL, draw_free_energy, readable
-from ai2bmd.analysis.load import Run
-from ai2bmd.analysis.sections import Section, paragraph, table
 from ai2bmd.errors import InputError
+from ai2bmd.report.figures import BLUE, GREEN, ORANGE, draw_course, plot, time_label, time_unit
+from ai2bmd.report.free_energy import KCAL_LABEL, draw_free_energy, readable
+from ai2bmd.report.load import Run
+from ai2bmd.report.sections import Section, paragraph, table
 from ai2bmd.sampling.free_energy import read_free_energy
 from ai2bmd.sampling.settings import Metadynamics, ReplicaExchange, SimulatedTempering
 from ai2bmd.sampling.temperatures import GAS_CONSTANT_KJ

@@ -4,8 +4,8 @@ import html
 from collections.abc import Iterator
 from typing import Any
 
-from ai2bmd.analysis.load import Run
-from ai2bmd.analysis.sections import Section, paragraph, table
+from ai2bmd.report.load import Run
+from ai2bmd.report.sections import Section, paragraph, table
 
 _FIRST = ("kind", "level_of_theory", "force_field")
 _PLACED = (*_FIRST, "errors", "data", "sha256", "version", "config", "training")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from ai2bmd.analysis.equilibration import draw_stages
-from ai2bmd.analysis.figures import time_label
+from ai2bmd.report.equilibration import draw_stages
+from ai2bmd.report.figures import time_label
 from ai2bmd.simulation.equilibration import Sample
 
 FIELDS = {field.name: 0.0 for field in dataclasses.fields(Sample)} | {"segment": 0}

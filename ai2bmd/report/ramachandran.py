@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float64, Int64
 
-from ai2bmd.analysis.figures import BLUE, GREEN, GREY, ORANGE, plot
-from ai2bmd.analysis.load import Run
-from ai2bmd.analysis.sections import Section, paragraph
+from ai2bmd.report.figures import BLUE, GREEN, GREY, ORANGE, plot
+from ai2bmd.report.load import Run
+from ai2bmd.report.sections import Section, paragraph
 from fragmentation.topology import ProteinTopology
 
 _MAX_POINTS = 6000

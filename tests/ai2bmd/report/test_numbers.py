@@ -9,13 +9,13 @@ from MDAnalysis.analysis import dihedrals as reference_dihedrals
 from MDAnalysis.analysis import rms
 from scipy.spatial.transform import Rotation
 
-from ai2bmd.analysis.energies import energy_drift, temperature_error
-from ai2bmd.analysis.geometry import analyse_geometry, mean_squares, radius_of_gyration
-from ai2bmd.analysis.load import load_run
-from ai2bmd.analysis.movie import chosen_frames
-from ai2bmd.analysis.ramachandran import analyse_backbone, backbone_quadruples, dihedrals
 from ai2bmd.analysis.superposition import superpose
 from ai2bmd.protein import protein_topology
+from ai2bmd.report.energies import energy_drift, temperature_error
+from ai2bmd.report.geometry import analyse_geometry, mean_squares, radius_of_gyration
+from ai2bmd.report.load import load_run
+from ai2bmd.report.movie import chosen_frames
+from ai2bmd.report.ramachandran import analyse_backbone, backbone_quadruples, dihedrals
 
 
 def _everything(positions):

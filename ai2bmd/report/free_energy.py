@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from ai2bmd.analysis.figures import BLUE, Plot, plot
+from ai2bmd.report.figures import BLUE, Plot, plot
 from ai2bmd.sampling.free_energy import FreeEnergySurface
 
 KCAL_LABEL = "free energy (kcal/mol)"

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from ai2bmd.analysis.figures import BLUE, GREEN, GREY, INK, ORANGE, draw_course, plot, time_label
-from ai2bmd.analysis.load import Run
-from ai2bmd.analysis.sections import Fact, Section
+from ai2bmd.report.figures import BLUE, GREEN, GREY, INK, ORANGE, draw_course, plot, time_label
+from ai2bmd.report.load import Run
+from ai2bmd.report.sections import Fact, Section
 
 
 @dataclass(frozen=True, eq=False)

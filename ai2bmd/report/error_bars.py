@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ai2bmd.analysis.figures import ORANGE, draw_course, plot, time_label
-from ai2bmd.analysis.load import Run
-from ai2bmd.analysis.sections import Section
+from ai2bmd.report.figures import ORANGE, draw_course, plot, time_label
+from ai2bmd.report.load import Run
+from ai2bmd.report.sections import Section
 
 
 def error_bar_sections(run: Run) -> tuple[Section, ...]:

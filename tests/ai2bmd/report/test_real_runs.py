@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ai2bmd.analysis.density import densities_g_cm3
-from ai2bmd.analysis.load import load_run
-from ai2bmd.analysis.ramachandran import analyse_backbone
-from ai2bmd.analysis.report import write_report
+from ai2bmd.report.density import densities_g_cm3
+from ai2bmd.report.load import load_run
+from ai2bmd.report.ramachandran import analyse_backbone
+from ai2bmd.report.report import write_report
 from ai2bmd.simulation.launch import start_run
 from ai2bmd.simulation.settings import make_settings
 from ai2bmd.structure import PreparedStructure, prepare_structure

@@ -3,10 +3,10 @@
 import numpy as np
 from jaxtyping import Float64
 
-from ai2bmd.analysis.figures import ORANGE, draw_course, plot, time_label
-from ai2bmd.analysis.load import Run
-from ai2bmd.analysis.sections import Section
 from ai2bmd.engine import G_CM3_PER_U_A3
+from ai2bmd.report.figures import ORANGE, draw_course, plot, time_label
+from ai2bmd.report.load import Run
+from ai2bmd.report.sections import Section
 
 _BOLTZMANN_BAR_A3_K = 138.0649
 _COMPRESSIBILITY_PER_BAR = 4.5e-5

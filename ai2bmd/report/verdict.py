@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ai2bmd.analysis.energies import Energies
-from ai2bmd.analysis.geometry import Geometry
-from ai2bmd.analysis.load import Run
+from ai2bmd.report.energies import Energies
+from ai2bmd.report.geometry import Geometry
+from ai2bmd.report.load import Run
 from ai2bmd.sampling.settings import SimulatedTempering
 from ai2bmd.simulation.guard_files import read_events
 

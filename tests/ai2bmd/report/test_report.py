@@ -12,11 +12,11 @@ import subprocess
 import numpy as np
 import pytest
 
-from ai2bmd.analysis.energies import analyse_energies
-from ai2bmd.analysis.geometry import analyse_geometry
-from ai2bmd.analysis.load import load_run
-from ai2bmd.analysis.verdict import judge
 from ai2bmd.cli import main
+from ai2bmd.report.energies import analyse_energies
+from ai2bmd.report.geometry import analyse_geometry
+from ai2bmd.report.load import load_run
+from ai2bmd.report.verdict import judge
 
 
 @pytest.fixture(scope="module")
