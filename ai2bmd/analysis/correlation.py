@@ -14,7 +14,6 @@ Pieces = Sequence[Float[np.ndarray, " frames"]]
 """One series for each independent run."""
 
 _STARTS = 50
-_LONG_INEFFICIENCIES = 50.0
 
 
 @dataclass(frozen=True)
@@ -74,11 +73,8 @@ def find_equilibration(series: Float[np.ndarray, " frames"]) -> Equilibration:
     frames = len(series)
     early = np.geomspace(1, max(1, frames // 2), _STARTS // 2).astype(int) - 1
     starts = np.unique(np.concatenate([early, np.linspace(0, max(0, frames - 2), _STARTS).astype(int)]))
-    best = None
+    candidates = []
     for start in starts:
         inefficiency = statistical_inefficiency([series[start:]])
-        samples = (frames - start) / inefficiency
-        if best is None or samples > best.effective_samples:
-            best = Equilibration(int(start), inefficiency, samples)
-    assert best is not None
-    return best
+        candidates.append(Equilibration(int(start), inefficiency, (frames - start) / inefficiency))
+    return max(candidates, key=lambda candidate: candidate.effective_samples)

@@ -48,7 +48,7 @@ def test_runs_that_disagree_tell_little():
     assert effective_samples(apart) < 4
 
 
-@pytest.mark.parametrize("frames", (400, 4_000))
+@pytest.mark.parametrize("frames", [400, 4_000])
 def test_intervals_cover_the_mean(frames):
     """Of 200 repeats about 95 % must hold the true mean 0; without regard to memory far fewer do."""
     series = [autoregressive(frames, seed=100 + repeat) for repeat in range(200)]
