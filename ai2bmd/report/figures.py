@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,18 @@ class Plot:
     axes: Axes
     description: str
 
-    def html(self) -> str:
-        """The figure as an image element."""
+    @cached_property
+    def svg(self) -> bytes:
+        """The figure as a file; what is drawn afterwards is not in it."""
         with styled():
             self.figure.draw_without_rendering()  # once more than saving does: the layout needs it to settle
             svg = io.BytesIO()
             self.figure.savefig(svg, format="svg", metadata={"Date": None})
-        data = base64.b64encode(svg.getvalue()).decode()
+        return svg.getvalue()
+
+    def html(self) -> str:
+        """The figure as an image element."""
+        data = base64.b64encode(self.svg).decode()
         return f'<img alt="{html.escape(self.description)}" src="data:image/svg+xml;base64,{data}">'
 
     def write_png(self, path: Path) -> None:

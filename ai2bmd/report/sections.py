@@ -1,11 +1,34 @@
 """What a report is made of. An analysis adds to it by returning these; `report.py` only lays them out."""
 
+import csv
 import html
-from collections.abc import Iterable
-from dataclasses import dataclass
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ai2bmd.analysis.sufficiency import Sufficiency
+from ai2bmd.report.figures import Plot
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Numbers to download: what a picture shows, or more."""
+
+    header: tuple[str, ...]
+    """Names with units, such as rmsd_A."""
+    rows: Sequence[Sequence[float | str]]
+
+    def csv(self) -> str:
+        """As comma-separated values; numbers with seven digits."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.header)
+        for row in self.rows:
+            writer.writerow([f"{cell:.7g}" if isinstance(cell, float) else cell for cell in row])
+        return text.getvalue()
+
+
+@dataclass(frozen=True, eq=False)
 class Section:
     """A card of the page."""
 
@@ -16,6 +39,16 @@ class Section:
     """Plain text below the body: how to read it."""
     wide: bool = False
     """Over both columns."""
+    figures: Mapping[str, Plot] = field(default_factory=dict)
+    """The pictures in the body by the name of their file, without suffix: written to figures/ of a study."""
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    """By the name of their file, without suffix: written to tables/ of a study, and to download from the page."""
+    methods: str = ""
+    """Sentences for the methods paragraph: what was done, with its settings."""
+    citations: tuple[str, ...] = ()
+    """Papers to cite for it, each as one line."""
+    quantities: tuple[Sufficiency, ...] = ()
+    """Numbers of the section, each with a judgement whether the data suffice for it."""
 
     def html(self) -> str:
         """The card."""
