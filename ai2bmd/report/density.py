@@ -3,10 +3,11 @@
 import numpy as np
 from jaxtyping import Float64
 
+from ai2bmd.analysis.sufficiency import judge_mean
 from ai2bmd.engine import G_CM3_PER_U_A3
 from ai2bmd.report.figures import ORANGE, draw_course, plot, time_label
 from ai2bmd.report.load import Run
-from ai2bmd.report.sections import Section
+from ai2bmd.report.sections import Section, Table
 
 _BOLTZMANN_BAR_A3_K = 138.0649
 _COMPRESSIBILITY_PER_BAR = 4.5e-5
@@ -39,4 +40,13 @@ def density_sections(run: Run) -> tuple[Section, ...]:
         f"Protein, water and ions: {density.mean():.3f} g/cm\N{SUPERSCRIPT THREE} in the mean. In a box of this size "
         f"it fluctuates by about {spread:.3f} by nature."
     )
-    return (Section("Density", drawing.html(), note),)
+    return (
+        Section(
+            "Density",
+            drawing.html(),
+            note,
+            figures={"density": drawing},
+            tables={"density": Table(("time_ps", "density_g_cm3"), np.column_stack([run.time_ps, density]).tolist())},
+            quantities=(judge_mean("density", [density], unit="g/cm\N{SUPERSCRIPT THREE}"),),
+        ),
+    )

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
+from ai2bmd.analysis.sufficiency import Sufficiency, judge_mean
 from ai2bmd.report.figures import BLUE, GREEN, GREY, INK, ORANGE, draw_course, plot, time_label
 from ai2bmd.report.load import Run
-from ai2bmd.report.sections import Fact, Section
+from ai2bmd.report.sections import Fact, Section, Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,13 +106,33 @@ def energy_sections(run: Run, energies: Energies) -> tuple[Section, ...]:
             energy.html(),
             f"First frame: {first}. Environment is the force field, solvent included; "
             "correction is what the model adds.",
+            figures={"energies": energy},
+            tables={"energies": _numbers(run, energies)},
         ),
         Section(
             "Temperature",
             temperature.html(),
             f"The temperature of {parameters['system_atoms']} atoms fluctuates by about {one:.0f} K by nature.",
+            figures={"temperature": temperature},
+            quantities=(
+                judge_mean("temperature", [energies.temperature_K], unit="K"),
+                judge_mean("energy of the environment", [energies.environment], unit="eV"),
+                *_of_model(run, energies),
+            ),
         ),
     )
+
+
+def _of_model(run: Run, energies: Energies) -> tuple[Sufficiency, ...]:
+    if run.settings.coupling == "off":
+        return ()
+    return (judge_mean("correction of the model", [energies.correction], unit="eV"),)
+
+
+def _numbers(run: Run, energies: Energies) -> Table:
+    columns = run.time_ps, energies.environment, energies.correction, energies.total, energies.temperature_K
+    header = ("time_ps", "environment_eV", "correction_eV", "total_eV", "temperature_K")
+    return Table(header, np.column_stack(columns).tolist())
 
 
 def changes(values: Float64[np.ndarray, " frames"]) -> Float64[np.ndarray, " frames"]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from ai2bmd.report.figures import ORANGE, draw_course, plot, time_label
 from ai2bmd.report.load import Run
-from ai2bmd.report.sections import Section
+from ai2bmd.report.sections import Section, Table
 
 
 def error_bar_sections(run: Run) -> tuple[Section, ...]:
@@ -26,4 +26,14 @@ def error_bar_sections(run: Run) -> tuple[Section, ...]:
             f"{forces.max():.2f} eV/Å at most, in {len(forces)} frames; the guard's limit is "
             f"{run.settings.max_force_std_eV_per_A:g} eV/Å."
         )
-    return (Section("Expected errors", picture.html(), note),)
+    columns = np.column_stack([time_ps, trajectory.correction_std, trajectory.max_force_std]).tolist()
+    numbers = Table(("time_ps", "correction_std_eV", "max_force_std_eV_A"), columns)
+    return (
+        Section(
+            "Expected errors",
+            picture.html(),
+            note,
+            figures={"expected_errors": picture},
+            tables={"expected_errors": numbers},
+        ),
+    )

@@ -1,5 +1,6 @@
 """What a report is made of. An analysis adds to it by returning these; `report.py` only lays them out."""
 
+import base64
 import csv
 import html
 import io
@@ -8,6 +9,8 @@ from dataclasses import dataclass, field
 
 from ai2bmd.analysis.sufficiency import Sufficiency
 from ai2bmd.report.figures import Plot
+
+MAX_DOWNLOAD_BYTES = 500_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +57,9 @@ class Section:
         """The card."""
         note = f'<p class="note">{html.escape(self.note)}</p>' if self.note else ""
         shape = ' class="wide"' if self.wide else ""
-        return f"<section{shape}><h2>{html.escape(self.title)}</h2>{self.body}{note}</section>\n"
+        files = "".join(_download(name, table) for name, table in self.tables.items())
+        downloads = f'<p class="files">{files}</p>' if files else ""
+        return f"<section{shape}><h2>{html.escape(self.title)}</h2>{self.body}{note}{downloads}</section>\n"
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,15 @@ class Fact:
         """The tile."""
         label, value, note = (html.escape(text) for text in (self.label, self.value, self.note))
         return f'<div class="fact"><span>{label}</span><b>{value}</b><i>{note}</i></div>\n'
+
+
+def _download(name: str, numbers: Table) -> str:
+    """A link that saves a table; one too large for the page is named by its place beside the page."""
+    file, content = html.escape(f"{name}.csv"), numbers.csv().encode()
+    if len(content) > MAX_DOWNLOAD_BYTES:
+        return f'<a href="tables/{file}">tables/{file}</a>'
+    data = base64.b64encode(content).decode()
+    return f'<a download="{file}" href="data:text/csv;base64,{data}">{file}</a>'
 
 
 def table(rows: Iterable[tuple[str, ...]], *, header: tuple[str, ...] = ()) -> str:
