@@ -31,7 +31,7 @@ def select_atoms(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        universe = _universe(topology, positions_A)
+        universe = make_universe(topology, positions_A)
         try:
             chosen = universe.select_atoms(selection)
         except (MDAnalysis.SelectionError, MDAnalysis.NoDataError, AttributeError, TypeError, ValueError) as error:
@@ -44,7 +44,7 @@ def select_atoms(
     return np.asarray(chosen.indices, dtype=np.int64)
 
 
-def _universe(topology: app.Topology, positions_A: Float[np.ndarray, "atoms 3"]):
+def make_universe(topology: app.Topology, positions_A: Float[np.ndarray, "atoms 3"]):
     """The topology for MDAnalysis; its own reader of OpenMM's topologies counts residues anew, from 1."""
     import MDAnalysis
 

@@ -20,10 +20,9 @@ with warnings.catch_warnings():  # of packages that it would like to have
     from MDAnalysis.exceptions import NoDataError, SelectionError
     from MDAnalysis.lib.mdamath import triclinic_box
 
-from ai2bmd.analysis.superposition import superpose
+from ai2bmd.analysis.superposition import superpose, superposed_atoms
 from ai2bmd.errors import InputError
 from ai2bmd.protein import atomic_numbers, protein_topology
-from ai2bmd.report.geometry import superposed_atoms
 from ai2bmd.simulation.run_directory import RunDirectory
 from ai2bmd.structure.files import read_written
 from ai2bmd.trajectory.frames import FrameReader

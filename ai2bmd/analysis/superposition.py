@@ -3,6 +3,8 @@
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64
 
+from fragmentation.topology import ProteinTopology
+
 _BATCH = 512
 
 
@@ -28,6 +30,32 @@ def superpose(
         rmsd[batch] = np.sqrt(((frames[:, atoms] - target) ** 2).sum(2).mean(1))
         turned[batch] = frames + centre
     return rmsd, turned
+
+
+def rmsd_A(
+    positions_A: Float[np.ndarray, "frames atoms 3"],
+    reference_A: Float[np.ndarray, "atoms 3"],
+    *,
+    atoms: Int64[np.ndarray, " chosen"],
+) -> Float64[np.ndarray, " frames"]:
+    """RMSD of the chosen atoms of every frame from a reference after the best superposition."""
+    target = reference_A[atoms] - reference_A[atoms].mean(0, dtype=np.float64)
+    frames = positions_A[:, atoms].astype(np.float64)
+    frames -= frames.mean(1, keepdims=True)
+    products = np.swapaxes(frames, 1, 2) @ target
+    overlap = np.linalg.svd(products, compute_uv=False)
+    overlap[:, 2] *= np.sign(np.linalg.det(products))  # no mirror images
+    squares = np.square(frames).sum((1, 2)) + np.square(target).sum() - 2.0 * overlap.sum(1)
+    return np.sqrt(np.maximum(squares, 0.0) / len(atoms))
+
+
+def superposed_atoms(molecule: ProteinTopology) -> tuple[Int64[np.ndarray, " chosen"], str]:
+    """The C-alpha atoms, or all heavy atoms of a molecule with fewer than three; and their name."""
+    atoms = [molecule.atom(residue, "CA") for residue in range(len(molecule.residue_names))]
+    alphas = np.array([atom for atom in atoms if atom is not None and molecule.atomic_numbers[atom] == 6], dtype=int)
+    if len(alphas) >= 3:
+        return alphas, "C-alpha"
+    return np.flatnonzero(molecule.atomic_numbers > 1), "heavy-atom"
 
 
 def _rotations(

@@ -6,7 +6,7 @@ import numpy as np
 from ase.data import atomic_masses
 from jaxtyping import Float, Float64, Int64
 
-from ai2bmd.analysis.superposition import superpose
+from ai2bmd.analysis.superposition import superpose, superposed_atoms
 from ai2bmd.report.figures import BLUE, GREEN, ORANGE, Plot, draw_course, plot, time_label
 from ai2bmd.report.load import Run
 from ai2bmd.report.sections import Fact, Section, paragraph
@@ -43,14 +43,6 @@ def analyse_geometry(run: Run) -> Geometry:
         rmsf_A=np.where(ca >= 0, np.sqrt(squares[ca]), np.nan),
         rmsf_heavy_A=np.sqrt(sums / np.bincount(residue, minlength=len(ca))),
     )
-
-
-def superposed_atoms(protein: ProteinTopology) -> tuple[Int64[np.ndarray, " chosen"], str]:
-    """The C-alpha atoms, or all heavy atoms of a molecule with fewer than three; and their name."""
-    alphas = [atom for residue in range(_residues(protein)) if (atom := _alpha(protein, residue)) is not None]
-    if len(alphas) >= 3:
-        return np.array(alphas, dtype=np.int64), "C-alpha"
-    return np.flatnonzero(protein.atomic_numbers > 1), "heavy-atom"
 
 
 def radius_of_gyration(

@@ -8,8 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 from openmm import app, unit
 
-from ai2bmd.analysis.superposition import superpose
-from ai2bmd.report.geometry import superposed_atoms
+from ai2bmd.analysis.superposition import superpose, superposed_atoms
 from ai2bmd.report.load import Run
 from ai2bmd.report.sections import Section
 from fragmentation.topology import ProteinTopology

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float64, Int64
 from openmm import app, unit
 
+from ai2bmd.analysis.superposition import superposed_atoms
 from ai2bmd.assembly import CorrectedSystem, corrected_system
 from ai2bmd.device import openmm_platform, torch_device
 from ai2bmd.engine import Engine, Snapshot, masses
@@ -20,7 +21,6 @@ from ai2bmd.frozen import freeze
 from ai2bmd.imaging import SystemImaging
 from ai2bmd.integrators import EngineSettings
 from ai2bmd.protein import atomic_numbers, protein_topology
-from ai2bmd.report.geometry import superposed_atoms
 from ai2bmd.sampling.methods import check_sampling, make_sampler
 from ai2bmd.sampling.sampler import Sampler
 from ai2bmd.sampling.variables import Molecule, hold_together

@@ -104,7 +104,7 @@ def recover_trajectory(path: Path) -> int:
         with h5py.File(path, "r") as damaged:
             names = {group: time_dependent(damaged, group) for group in groups(damaged)}
             frames = {
-                group: min(_whole_entries(dataset(damaged, name), stored) for name in names[group]) for group in names
+                group: min(whole_entries(dataset(damaged, name), stored) for name in names[group]) for group in names
             }
             if missing or any(frames[group] < len(dataset(damaged, name)) for group in names for name in names[group]):
                 _copy_frames(damaged, path.with_name(f".{path.name}.recovered"), frames)
@@ -117,7 +117,7 @@ def recover_trajectory(path: Path) -> int:
     return frames[PROTEIN]
 
 
-def _whole_entries(values: h5py.Dataset, size: int) -> int:
+def whole_entries(values: h5py.Dataset, size: int) -> int:
     """Leading entries of a dataset that can be found and lie within the first `size` bytes of the file."""
     for first in range(0, len(values), (values.chunks or (1,))[0]):
         try:

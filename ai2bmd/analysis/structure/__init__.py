@@ -1,0 +1,1 @@
+"""Structure along trajectories: motion, shape, secondary structure, contacts, dihedral angles, clusters, modes."""

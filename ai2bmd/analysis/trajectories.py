@@ -1,0 +1,292 @@
+"""Trajectories to analyse: of runs of this program, or of any program whose files MDAnalysis reads.
+
+Each is independent of the others: of another run, or another copy. Files that continue each other belong joined.
+"""
+
+import gc
+import logging
+import struct
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from ai2bmd.analysis.chunks import Chunk, ForeignFrames, FrameSource, OwnFrames, read_chunks
+from ai2bmd.analysis.molecule import analysed_atoms, choose, describe
+from ai2bmd.atom_selection import make_universe
+from ai2bmd.errors import InputError
+from ai2bmd.replicas.layout import ReplicaDirectory, is_replica_directory
+from ai2bmd.simulation.run_directory import RunDirectory
+from ai2bmd.structure.files import read_prepared
+from ai2bmd.trajectory.damaged import open_readable
+from ai2bmd.trajectory.layout import PROTEIN, dataset
+from fragmentation.topology import ProteinTopology
+
+_UNEVEN = 1e-3
+"""Relative; times in files are rounded."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """One trajectory, opened but not read."""
+
+    name: str
+    universe: Any
+    """Of MDAnalysis; of a run that was cut off it has the first frame only."""
+    atoms: Any
+    """The atoms analysed, a group of the universe."""
+    molecule: ProteinTopology
+    """What these atoms are, in their order."""
+    time_ps: Float64[np.ndarray, " frames"]
+    remarks: tuple[str, ...]
+    """What a reader of results must know."""
+    run: RunDirectory | None
+    """Where it comes from, if from a run of this program."""
+    _source: FrameSource
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return len(self.time_ps)
+
+    def chunks(self, *, stride: int = 1) -> Iterator[Chunk]:
+        """Positions of the atoms analysed, molecules whole, a few thousand frames at a time."""
+        return read_chunks(self._source, self.molecule, frames=self.frames, stride=stride)
+
+    def select(self, selection: str) -> Int64[np.ndarray, " chosen"]:
+        """Places among the atoms analysed of those that a selection names, at the frame at hand.
+
+        Raises:
+            InputError: it cannot be understood, or fits none of them.
+        """
+        chosen = choose(self.atoms, selection, where=self.name)
+        place = np.full(len(self.universe.atoms), -1)
+        place[self.atoms.indices] = np.arange(len(self.atoms))
+        return np.sort(place[chosen.indices])
+
+
+def open_runs(runs: Sequence[Path], *, selection: str | None = None) -> tuple[Trajectory, ...]:
+    """Trajectories of run directories; a directory of several copies counts as that many.
+
+    Args:
+        runs: directories made by `ai2bmd run`.
+        selection: atoms to analyse, in MDAnalysis' language; the protein if None.
+
+    Raises:
+        InputError: a directory or a file of it is missing, of another system, or holds no frame.
+    """
+    opened = []
+    for path in runs:
+        copies = ReplicaDirectory(path).copies if is_replica_directory(path) else (path,)
+        for copy in copies:
+            name = copy.resolve().name if copy == path else f"{path.resolve().name}/{copy.name}"
+            opened.append(_open_run(RunDirectory(copy), name=name, selection=selection))
+    check_alike(opened)
+    return tuple(opened)
+
+
+def open_files(topology: Path, trajectories: Sequence[Path], *, selection: str | None = None) -> tuple[Trajectory, ...]:
+    """Trajectories of any format that MDAnalysis reads, independent of each other.
+
+    Args:
+        topology: names the atoms.
+        trajectories: each with the atoms of the topology.
+        selection: atoms to analyse; the protein if None, or all but water and ions where there is none.
+
+    Raises:
+        InputError: a file is missing, empty, unreadable or of other atoms, or the selection fits none.
+    """
+    opened = []
+    for path in trajectories:
+        one = from_universe(_load(topology, path), selection=selection, name=path.name)
+        opened.append(replace(one, remarks=(*one.remarks, *_missing_frames(path, one.frames))))
+    check_alike(opened)
+    return tuple(opened)
+
+
+def from_universe(
+    universe: Any, *, selection: str | None = None, atoms: Any = None, name: str = "trajectory"
+) -> Trajectory:
+    """The trajectory of a universe of MDAnalysis.
+
+    Args:
+        universe: with positions.
+        selection: atoms to analyse; None as for files.
+        atoms: the atoms to analyse, in place of a selection.
+        name: what errors and pictures call it.
+
+    Raises:
+        InputError: it has no frame, or the selection fits no atom.
+    """
+    _quiet()
+    try:
+        frames = len(universe.trajectory)
+    except AttributeError as error:
+        raise InputError(f"{name}: has no positions; give a trajectory beside the topology") from error
+    if not frames:
+        raise InputError(f"{name}: holds no frame")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        universe.trajectory[0]
+        atoms = analysed_atoms(universe, selection, where=name) if atoms is None else atoms.unique
+        molecule = describe(atoms)
+    times, remarks = _times(universe)
+    opened = Trajectory(name, universe, atoms, molecule, times, remarks, None, ForeignFrames(atoms))
+    _check_first_frame(opened)
+    return opened
+
+
+def check_alike(trajectories: Sequence[Trajectory]) -> None:
+    """Make sure that trajectories are of one system.
+
+    Raises:
+        InputError: there is none, or one has other atoms.
+    """
+    if not trajectories:
+        raise InputError("no trajectory was given; name at least one run directory, or a topology and a trajectory")
+    first = trajectories[0]
+    for other in trajectories[1:]:
+        same = other.molecule.atom_names == first.molecule.atom_names
+        if not same or not np.array_equal(other.molecule.residue_index, first.molecule.residue_index):
+            raise InputError(
+                f"{other.name} has {len(other.molecule.atom_names)} atoms to analyse that are not the "
+                f"{len(first.molecule.atom_names)} of {first.name}; analyse different systems one by one"
+            )
+
+
+def _open_run(directory: RunDirectory, *, name: str, selection: str | None) -> Trajectory:
+    if not directory.path.is_dir():
+        raise InputError(f"{directory.path} is not a directory; give the run directory that `ai2bmd run` made")
+    for file in (directory.prepared, directory.trajectory):
+        if not file.is_file():
+            raise InputError(f"{directory.path} is not a run directory: {file.name} is missing")
+    prepared = read_prepared(directory.prepared)
+    numbers = [atom.element.atomic_number for atom in prepared.topology.atoms()]
+    with open_readable(directory.trajectory) as (hdf5, whole, planned):
+        species = dataset(hdf5, PROTEIN.species)[:]
+        if not whole:
+            raise InputError(
+                f"{directory.trajectory} holds no whole frame; let the run go on with `ai2bmd resume {directory.path}`"
+            )
+        times = dataset(hdf5, PROTEIN.time)[:whole]
+        positions = dataset(hdf5, PROTEIN.position.value)[0]
+    if not np.array_equal(species, numbers):
+        raise InputError(
+            f"{directory.trajectory} has {len(species)} atoms that are not the {len(numbers)} of "
+            f"{directory.prepared.name}; the files are of different runs"
+        )
+    remarks = ()
+    if whole < planned:
+        remarks = (f"{name}: the trajectory is cut off; its first {whole} of {planned} frames are used",)
+    _quiet()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        universe = make_universe(prepared.topology, positions)
+        if not remarks:
+            universe.load_new(str(directory.trajectory), format="H5MD")
+        atoms = analysed_atoms(universe, selection, where=name)
+        molecule = describe(atoms)
+    source = OwnFrames(directory.trajectory, atoms.indices.astype(np.int64))
+    opened = Trajectory(name, universe, atoms, molecule, times, remarks, directory, source)
+    _check_first_frame(opened)
+    return opened
+
+
+def _check_first_frame(trajectory: Trajectory) -> None:
+    """Raise an InputError if not even the first frame can be used."""
+    positions, _, reason = trajectory._source.read(np.arange(1))
+    if not len(positions):
+        raise InputError(f"{trajectory.name}: not even its first frame can be read ({reason}); it is damaged")
+    if not np.isfinite(positions).all():
+        raise InputError(f"{trajectory.name}: the first frame has undefined positions; the run broke at its start")
+
+
+def _load(topology: Path, trajectory: Path) -> Any:
+    """Both as a universe."""
+    _quiet()
+    import MDAnalysis
+
+    for path in (topology, trajectory):
+        if not path.is_file():
+            raise InputError(f"{path} does not exist")
+        if not path.stat().st_size:
+            raise InputError(f"{path} is empty; put a copy of it back, or write it anew")
+    kind = {"format": "H5MD"} if trajectory.suffix.lower() in (".h5", ".h5md") else {}
+    universe, reason = _attempt(lambda: MDAnalysis.Universe(str(topology)))
+    if universe is None:
+        raise InputError(f"{topology} cannot be read as a topology ({reason})")
+    loaded, reason = _attempt(lambda: universe.load_new(str(trajectory), **kind))
+    if loaded is None and "number of atoms" in reason:
+        raise InputError(
+            f"{trajectory} has other atoms than the {len(universe.atoms)} of {topology}; give the topology that it was "
+            "written with"
+        )
+    if loaded is None:
+        raise InputError(
+            f"{trajectory} cannot be read as a trajectory ({reason}); it is damaged, or of a format that MDAnalysis "
+            "does not know by this ending"
+        )
+    return loaded
+
+
+def _attempt(load: Callable[[], Any]) -> tuple[Any, str]:
+    """What a reader of MDAnalysis gives, or None and why it failed."""
+    hook, reason = sys.unraisablehook, ""
+    sys.unraisablehook = lambda _: None  # readers that fail half-way fail once more when they are thrown away
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                return load(), ""
+            except Exception as error:  # they raise what they like
+                lines = str(error).strip("'\"").splitlines()
+                reason = lines[0] if lines else type(error).__name__
+            gc.collect()
+            return None, reason
+    finally:
+        sys.unraisablehook = hook
+
+
+def _missing_frames(path: Path, frames: int) -> tuple[str, ...]:
+    """A remark if a DCD file has fewer frames than its header says; other formats tell when they are read."""
+    if path.suffix.lower() != ".dcd":
+        return ()
+    with path.open("rb") as file:
+        head = file.read(12)
+    order = "<" if struct.unpack_from("<i", head)[0] == 84 else ">"
+    (planned,) = struct.unpack_from(f"{order}i", head, 8)
+    if planned <= frames:
+        return ()
+    return (f"{path.name}: the trajectory is cut off; its first {frames} of {planned} frames are used",)
+
+
+def _times(universe: Any) -> tuple[Float64[np.ndarray, " frames"], tuple[str, ...]]:
+    """Of all frames, read one by one only where they are uneven; and a remark where the format has none."""
+    trajectory = universe.trajectory
+    frames, remarks = len(trajectory), ()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        trajectory[0]
+        interval, start = float(trajectory.dt), float(trajectory.time)
+    if frames > 1 and any("dt information" in str(warning.message) for warning in caught):
+        remarks = ("no times are stored: frames are taken to be 1 ps apart",)
+    even = start + interval * np.arange(frames)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            probes = {frame: trajectory[frame].time for frame in {frames - 1, frames // 2, min(1, frames - 1)}}
+        except (OSError, EOFError, ValueError, IndexError, RuntimeError):  # cut off: the pass will tell where
+            return even, remarks
+        slack = _UNEVEN * max(abs(interval), 1e-9) + 1e-6 * abs(even[-1])
+        if all(abs(time - even[frame]) <= slack for frame, time in probes.items()):
+            return even, remarks
+        return np.array([state.time for state in trajectory], dtype=np.float64), remarks
+
+
+def _quiet() -> None:
+    logging.getLogger("MDAnalysis.coordinates.AMBER").setLevel(logging.ERROR)  # warns of an absent netCDF4 at import
