@@ -12,9 +12,16 @@ _MODULES = {
     "Estimate": "estimate",
     "Karplus": "nmr.karplus",
     "ResidueAngles": "nmr.couplings",
+    "Trajectory": "trajectories",
     "backbone_angles": "nmr.backbone",
     "find_relation": "nmr.karplus",
+    "from_universe": "trajectories",
     "mean": "errors_of_means",
+    "open_files": "trajectories",
+    "open_runs": "trajectories",
+    "radius_of_gyration": "structure.motion",
+    "rmsd": "structure.motion",
+    "rmsf": "structure.motion",
     "scalar_couplings": "nmr.couplings",
 }
 """Public name to module, in alphabetical order."""
