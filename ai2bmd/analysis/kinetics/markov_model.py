@@ -1,0 +1,150 @@
+"""A Markov state model: reversible transition matrix at one lag time, with resampled copies for the errors.
+
+Symbols: T transition matrix, pi stationary distribution. Detailed balance pi_i T_ij = pi_j T_ji is imposed (Prinz et
+al., J. Chem. Phys. 134, 174105, 2011); that holds for equilibrium dynamics, not for runs that are pulled or biased.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from ai2bmd.analysis.estimate import Estimate
+from ai2bmd.analysis.kinetics.reversible import reversible
+from ai2bmd.analysis.kinetics.transitions import StateRuns, Transitions, count_transitions
+from ai2bmd.errors import InputError
+
+REPEATS = 100
+_FEWEST_RELAXATIONS = 4.0
+"""Data of fewer relaxation times of a process do not tell how badly its time is known."""
+
+Matrices = Float64[np.ndarray, "repeats states states"]
+
+
+@dataclass(frozen=True, eq=False)
+class MarkovModel:
+    """Microstates are numbered as in `transitions.states`."""
+
+    transitions: Transitions
+    frame_ps: float
+    """Time between frames."""
+    frames: int
+    """Of all runs."""
+    matrix: Float64[np.ndarray, "states states"]
+    stationary: Float64[np.ndarray, " states"]
+    matrices: Matrices
+    """Of resampled blocks."""
+    stationaries: Float64[np.ndarray, "repeats states"]
+
+    @property
+    def lag_ps(self) -> float:
+        """Mean lag time."""
+        return self.transitions.lag * self.frame_ps
+
+    @property
+    def length_ps(self) -> float:
+        """Of all runs together."""
+        return self.frames * self.frame_ps
+
+    def timescales(self, count: int = 3) -> tuple[Estimate, ...]:
+        """Relaxation times (ps) of the slowest processes; fewer where the model has no more."""
+        values = relaxation_times(self.transitions, self.matrix, self.stationary, count=count) * self.frame_ps
+        sampled = self._sampled_timescales(count)
+        return tuple(
+            self.estimate(value, sampled[:, index], unit="ps", samples=self.relaxations(value))
+            for index, value in enumerate(values)
+            if np.isfinite(value)
+        )
+
+    def populations(self) -> tuple[Estimate, ...]:
+        """Stationary probability of each microstate."""
+        samples = self.relaxations(self.slowest_ps)
+        columns = zip(self.stationary, self.stationaries.T, strict=True)
+        return tuple(self.estimate(value, sampled, samples=samples) for value, sampled in columns)
+
+    @property
+    def slowest_ps(self) -> float:
+        """Longest relaxation time; nan if there is none at this lag."""
+        return float(relaxation_times(self.transitions, self.matrix, self.stationary, count=1)[0]) * self.frame_ps
+
+    def relaxations(self, time_ps: float) -> float:
+        """Number of independent samples of a process that relaxes in a time."""
+        return self.length_ps / (2.0 * max(time_ps, 0.5 * self.frame_ps)) if np.isfinite(time_ps) else float("nan")
+
+    def estimate(
+        self, value: float, sampled: Float64[np.ndarray, " repeats"], *, samples: float, unit: str = ""
+    ) -> Estimate:
+        """A value with the spread of its resampled copies, where blocks and samples suffice to trust that."""
+        enough = self.transitions.enough_blocks and samples >= _FEWEST_RELAXATIONS
+        error = spread(sampled) if enough else float("nan")
+        return Estimate(float(value), error, float(samples), unit)
+
+    def _sampled_timescales(self, count: int) -> Float64[np.ndarray, "repeats count"]:
+        return relaxation_times(self.transitions, self.matrices, self.stationaries, count=count) * self.frame_ps
+
+
+def markov_model(trajectories: StateRuns, *, lag: int, frame_ps: float, repeats: int = REPEATS) -> MarkovModel:
+    """Estimate a model.
+
+    Args:
+        trajectories: state of each frame, one array a run.
+        lag: in frames.
+        frame_ps: time between frames.
+        repeats: number of resampled copies.
+
+    Raises:
+        InputError: no run is longer than the lag, or no two states are connected both ways.
+    """
+    return model_of(count_transitions(trajectories, lag=lag), trajectories, frame_ps=frame_ps, repeats=repeats)
+
+
+def model_of(
+    transitions: Transitions, trajectories: StateRuns, *, frame_ps: float, repeats: int = REPEATS
+) -> MarkovModel:
+    """Estimate a model from counted transitions."""
+    if not frame_ps > 0.0:
+        raise InputError(f"the time between frames is {frame_ps} ps; it must be above 0")
+    matrix, stationary = reversible(transitions.counts)
+    matrices, stationaries = reversible(transitions.resample(repeats))
+    return MarkovModel(
+        transitions=transitions,
+        frame_ps=frame_ps,
+        frames=sum(map(len, trajectories)),
+        matrix=matrix,
+        stationary=stationary,
+        matrices=matrices,
+        stationaries=stationaries,
+    )
+
+
+def relaxation_times(
+    transitions: Transitions,
+    matrices: Float64[np.ndarray, "*many states states"],
+    stationaries: Float64[np.ndarray, "*many states"],
+    *,
+    count: int,
+) -> Float64[np.ndarray, "*many count"]:
+    """Of the slowest processes, in frames; nan where an eigenvalue is not positive or there are no more."""
+    root = np.sqrt(stationaries)
+    symmetric = root[..., :, None] * matrices / root[..., None, :]
+    eigenvalues = np.linalg.eigvalsh((symmetric + symmetric.swapaxes(-1, -2)) / 2.0)[..., ::-1][..., 1 : count + 1]
+    times = transitions.timescale(eigenvalues)
+    missing = [(0, 0)] * (times.ndim - 1) + [(0, count - times.shape[-1])]
+    return np.pad(times, missing, constant_values=np.nan)
+
+
+def spread(sampled: Float64[np.ndarray, " repeats"]) -> float:
+    """Standard deviation, from the quantiles that hold two thirds: a single runaway copy does not rule it."""
+    finite = sampled[np.isfinite(sampled)]
+    if len(finite) < 0.9 * len(sampled):
+        return float("nan")
+    low, high = np.quantile(finite, [0.1587, 0.8413])
+    return float(high - low) / 2.0
+
+
+def sampled_values(
+    model: MarkovModel, statistic: Callable[[Matrices, Float64[np.ndarray, "repeats states"]], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """A statistic of many matrices at once: of the model (first axis taken off), and of its resampled copies."""
+    return statistic(model.matrix[None], model.stationary[None])[0], statistic(model.matrices, model.stationaries)
