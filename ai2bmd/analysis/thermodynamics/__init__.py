@@ -1,0 +1,1 @@
+"""Thermodynamics: free energies, reweighting between states, heat capacity, folding and melting, entropy."""
