@@ -73,10 +73,22 @@ class Couplings:
         Raises:
             InputError: there is none; the text says why.
         """
-        for known in self.couplings:
-            if (known.coupling, known.residue) == (coupling, residue) and chain in ("", known.chain):
-                return known
-        reason = self.left_out.get((chain, residue, coupling), "the trajectory has no such residue or coupling")
+        found = [
+            entry
+            for entry in self.couplings
+            if (entry.coupling, entry.residue) == (coupling, residue) and chain in ("", entry.chain)
+        ]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            chains = ", ".join(entry.chain for entry in found)
+            raise InputError(f"residue {residue} is there in chains {chains}; name the chain")
+        reasons = [
+            reason
+            for (its_chain, number, name), reason in self.left_out.items()
+            if (name, number) == (coupling, residue) and chain in ("", its_chain)
+        ]
+        reason = reasons[0] if reasons else "the trajectory has no such residue, or it was not asked for"
         raise InputError(f"there is no {coupling} of residue {residue}: {reason}")
 
 

@@ -138,6 +138,16 @@ def test_residues_have_what_they_can_have():
         found.find("3J_HN_HA", 1)
 
 
+def test_chains_are_told_apart():
+    phi = [-70.0 + np.zeros(5)]
+    found = scalar_couplings([ResidueAngles(2, "ALA", phi, chain="A"), ResidueAngles(2, "ALA", phi, chain="B")])
+    assert found.find("3J_HN_HA", 2, chain="B").chain == "B"
+    with pytest.raises(InputError, match="residue 2 is there in chains A, B; name the chain"):
+        found.find("3J_HN_HA", 2)
+    with pytest.raises(InputError, match="no 1J_N_CA of residue 2: psi is not known"):
+        found.find("1J_N_CA", 2)
+
+
 def test_glycine_is_the_mean_of_its_two_hydrogens():
     found = scalar_couplings(peptide())
     first, second, both = (found.find(name, 2).estimate for name in ("3J_HN_HA2", "3J_HN_HA3", "3J_HN_HA"))
