@@ -21,6 +21,7 @@ from pyscf.df.addons import make_auxmol
 from potentials.quantum_chemistry.dispersion import Corrections, corrections
 from potentials.quantum_chemistry.label import Engine, Label, QuantumChemistryError
 from potentials.quantum_chemistry.methods import Method
+from potentials.quantum_chemistry.nuclear_gradient import nuclear_gradient
 
 _COARSE_GRID, _COARSE_GRADIENT = 0, 1e-2
 _CORRECTED_GRADIENTS = (1e-3, 3e-5)
@@ -43,9 +44,7 @@ def _label(method: Method, numbers: np.ndarray, positions_A: np.ndarray, charge:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PySCF's advice on its own defaults
         field, rescued = _converged(molecule, method)
-        gradient = field.nuc_grad_method()
-        gradient.grid_response = True
-        nuclear = _array(gradient.kernel())
+        nuclear = _gpu_gradient(field) if on_gpu() else nuclear_gradient(field)
         dipole = _array(field.dip_moment(unit="AU", verbose=0))
     extra = corrections(molecule, method)
     return Label(
@@ -114,6 +113,12 @@ def _mean_field(molecule: gto.Mole, method: Method, *, grid_level: int) -> Any:
         if grid_level == _COARSE_GRID:
             field.with_df.build()
     return field
+
+
+def _gpu_gradient(field: Any) -> np.ndarray:
+    gradient = field.nuc_grad_method()
+    gradient.grid_response = True
+    return _array(gradient.kernel())
 
 
 def on_gpu() -> bool:
