@@ -22,6 +22,8 @@ _CONNECTED = 0.9
 _RISE = 0.1
 """A timescale that rises by less has stopped rising."""
 _SIGMAS = 2.0
+_MOST = 0.25
+"""A larger rise is never put down to chance."""
 _LONGEST = 3.0
 """Lags beyond so many timescales see noise instead of the process."""
 _FEWEST_RELAXATIONS = 10.0
@@ -111,7 +113,7 @@ def choose_lag(timescales: ImpliedTimescales) -> LagChoice:
 
     It is compared with every lag at least twice as long at which the process is still seen (three of its timescales);
     a rise and its error come from the same resampled blocks at both lags. A lag is taken when none of the rises is
-    above a tenth by more than its error allows, and at least one is known well enough to tell.
+    above a tenth by more than its error allows, or above a quarter, and at least one is known well enough to tell.
     """
     slowest = timescales.timescales_ps[:, 0]
     seen = timescales.lags_ps <= _LONGEST * np.nan_to_num(slowest)
@@ -124,7 +126,7 @@ def choose_lag(timescales: ImpliedTimescales) -> LagChoice:
         known = (errors < _KNOWN) & (timescales.relaxations > _FEWEST_RELAXATIONS)
         if not known.any():
             unknown = True
-        elif (rises[known] - _SIGMAS * errors[known] < _RISE).all():
+        elif (rises[known] < np.minimum(_RISE + _SIGMAS * errors[known], _MOST)).all():
             last = int(np.flatnonzero(known)[-1])
             text = _accepted(timescales, index, int(later[last]), float(rises[last]), float(errors[last]))
             return LagChoice(int(lag), text)

@@ -1,5 +1,7 @@
 """Markov state models of processes whose timescales, populations, rates and committors are known exactly."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from deeptime.markov.tools.analysis import mfpt
@@ -92,7 +94,7 @@ def test_first_passage_as_deeptime_has_it(double_well):
     assert copies.shape == (100, len(times))
 
 
-def test_committor_of_a_birth_and_death_chain():
+def test_committor_of_a_birth_and_death_chain(chain):
     """q_n = sum over k < n of 1 / (pi_k up_k), divided by the sum over all."""
     up, down = np.array([0.2, 0.1, 0.3, 0.2, 0.4, 0.0]), np.array([0.0, 0.3, 0.2, 0.1, 0.2, 0.3])
     matrix = np.diag(up[:-1], 1) + np.diag(down[1:], -1)
@@ -100,13 +102,11 @@ def test_committor_of_a_birth_and_death_chain():
     pi = np.cumprod(np.concatenate([[1.0], up[:-1] / down[1:]]))
     steps = np.cumsum(1.0 / (pi[:-1] * up[:-1]))
     exact = np.concatenate([[0.0], steps / steps[-1]])
-    generator, run = np.random.default_rng(8), [0]
-    for _ in range(60_000):
-        run.append(int(generator.choice(6, p=matrix[run[-1]])))
-    model = markov_model([np.array(run)], lag=1, frame_ps=1.0)
+    run = replace(chain, matrix=matrix).run(frames=60_000, copies=1, seed=8)[0]
+    model = markov_model([run], lag=1, frame_ps=1.0)
     committor, _ = committors(model, np.array([0]), np.array([5]))
     assert committor == pytest.approx(exact, abs=0.03)
-    states = name_macrostates(model, [np.array(run)], {"start": [np.array(run) == 0], "end": [np.array(run) == 5]})
+    states = name_macrostates(model, [run], {"start": [run == 0], "end": [run == 5]})
     paths = transition_paths(model, states, "start", "end")
     assert paths.committor == pytest.approx(committor)
     assert paths.paths[0].microstates == (0, 1, 2, 3, 4, 5)
