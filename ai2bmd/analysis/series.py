@@ -44,8 +44,12 @@ class SeriesOf:
 
     def add(self, piece: int, chunk: Chunk) -> None:
         """Values of these frames."""
-        self._frames.setdefault(piece, []).append(chunk.frames)
-        self._values.setdefault(piece, []).append(self._function(chunk))
+        self.keep(piece, chunk.frames, self._function(chunk))
+
+    def keep(self, piece: int, frames: np.ndarray, values: np.ndarray) -> None:
+        """Values that are known already."""
+        self._frames.setdefault(piece, []).append(frames)
+        self._values.setdefault(piece, []).append(values)
 
     def result(self, trajectories: Sequence[Trajectory], name: str, *, unit: str) -> Series:
         """All values, with their times; trajectories without any are left out."""

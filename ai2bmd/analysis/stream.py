@@ -11,9 +11,6 @@ from tqdm import tqdm
 from ai2bmd.analysis.chunks import Chunk
 from ai2bmd.analysis.trajectories import Trajectory, check_alike, from_universe
 
-BLOCKS = 20
-"""Of each trajectory, where the error of an average comes from averages of blocks."""
-
 
 class Observable(Protocol):
     """What frames are fed to. It keeps little of each."""
@@ -85,11 +82,6 @@ def stride_for(trajectories: Sequence[Trajectory], most: int) -> int:
     """The stride at which all trajectories together have at most so many frames (one of each at least)."""
     total = sum(trajectory.frames for trajectory in trajectories)
     return max(1, -(-total // max(1, most)))
-
-
-def block_of(frames: Int64[np.ndarray, " frames"], trajectory: Trajectory) -> Int64[np.ndarray, " frames"]:
-    """Block that each frame falls into."""
-    return frames * BLOCKS // trajectory.frames
 
 
 def as_trajectories(source: Any) -> tuple[Trajectory, ...]:

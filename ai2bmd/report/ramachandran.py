@@ -4,12 +4,12 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float64, Int64
 
+from ai2bmd.analysis.structure.dihedrals import backbone_quadruples, dihedrals_deg
 from ai2bmd.report.figures import BLUE, GREEN, GREY, ORANGE, plot
 from ai2bmd.report.load import Run
 from ai2bmd.report.sections import Section, paragraph
-from fragmentation.topology import ProteinTopology
 
 _MAX_POINTS = 6000
 _KINDS = {"GLY": ("glycine", GREEN), "PRO": ("proline", ORANGE)}
@@ -29,38 +29,8 @@ def analyse_backbone(run: Run) -> BackboneAngles:
     """Backbone angles of a run."""
     logging.getLogger("MDAnalysis.coordinates.AMBER").setLevel(logging.ERROR)  # warns of an absent netCDF4 at import
     residues, quadruples = backbone_quadruples(run.protein)
-    phi = dihedrals(run.positions_A, quadruples[:, :4])
-    return BackboneAngles(residues, phi, dihedrals(run.positions_A, quadruples[:, 1:]))
-
-
-def backbone_quadruples(
-    protein: ProteinTopology,
-) -> tuple[Int64[np.ndarray, " angles"], Int64[np.ndarray, "angles 5"]]:
-    """Residues with a neighbour bonded on both sides, and their atoms C(i-1), N, CA, C, N(i+1)."""
-    residues, atoms = [], []
-    for residue in range(len(protein.residue_names)):
-        nitrogen, alpha, carbon = (protein.atom(residue, name) for name in ("N", "CA", "C"))
-        if nitrogen is None or alpha is None or carbon is None:
-            continue
-        before = _bonded(protein, nitrogen, "C", residue)
-        after = _bonded(protein, carbon, "N", residue)
-        if before is not None and after is not None:
-            residues.append(residue)
-            atoms.append((before, nitrogen, alpha, carbon, after))
-    return np.array(residues, dtype=np.int64), np.array(atoms, dtype=np.int64).reshape(-1, 5)
-
-
-def dihedrals(
-    positions_A: Float[np.ndarray, "frames atoms 3"], quadruples: Int64[np.ndarray, "angles 4"]
-) -> Float64[np.ndarray, "frames angles"]:
-    """Dihedral angles in degrees, IUPAC sign."""
-    from MDAnalysis.lib.distances import calc_dihedrals
-
-    result = np.empty((len(positions_A), len(quadruples)))
-    if len(quadruples):
-        for frame, positions in enumerate(positions_A):
-            result[frame] = np.degrees(calc_dihedrals(*(positions[column] for column in quadruples.T)))
-    return result
+    phi = dihedrals_deg(run.positions_A, quadruples[:, :4])
+    return BackboneAngles(residues, phi, dihedrals_deg(run.positions_A, quadruples[:, 1:]))
 
 
 def backbone_sections(run: Run, angles: BackboneAngles) -> tuple[Section, ...]:
@@ -101,15 +71,3 @@ def _draw_background(axes) -> None:
     counts = np.pad(np.load(Rama_ref), (0, 1), mode="wrap")
     axes.contourf(grid, grid, counts, levels=[1, 17, 15000], colors=["#edf1f5", "#dbe3eb"])
     axes.grid(visible=False)
-
-
-def _bonded(protein: ProteinTopology, atom: int, name: str, residue: int) -> int | None:
-    """The neighbour of this name in another residue."""
-    return next(
-        (
-            other
-            for other in protein.neighbours[atom]
-            if protein.atom_names[other] == name and protein.residue_index[other] != residue
-        ),
-        None,
-    )

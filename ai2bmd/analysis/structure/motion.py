@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float64, Int64
 
+from ai2bmd.analysis.blocks import BLOCKS, BlockedFrames
 from ai2bmd.analysis.chunks import Chunk, Reference
 from ai2bmd.analysis.errors_of_means import mean
 from ai2bmd.analysis.molecule import masses_u, residue_labels
 from ai2bmd.analysis.series import Series, SeriesOf
-from ai2bmd.analysis.stream import BLOCKS, Sample, as_trajectories, block_of, stream, take_sample
+from ai2bmd.analysis.stream import Sample, as_trajectories, stream, take_sample
 from ai2bmd.analysis.superposition import rmsd_A, superpose, superposed_atoms
 from ai2bmd.analysis.trajectories import Trajectory
+from ai2bmd.errors import InputError
 from fragmentation.topology import ProteinTopology
 
 _ROUNDS = 3
@@ -49,8 +51,8 @@ class RMSD(SeriesOf):
 class RadiusOfGyration(SeriesOf):
     """Mass-weighted, of some atoms."""
 
-    def __init__(self, molecule: ProteinTopology, atoms: Int64[np.ndarray, " chosen"]) -> None:
-        """Of these atoms."""
+    def __init__(self, molecule: ProteinTopology, atoms: Int64[np.ndarray, " chosen"] | slice = slice(None)) -> None:
+        """Of these atoms, or all."""
         masses = masses_u(molecule)[atoms]
         super().__init__(lambda chunk: gyration_A(chunk.positions_A[:, atoms], masses))
 
@@ -64,24 +66,23 @@ class Fluctuations:
         """About a reference near the mean structure."""
         blocks, atoms = (len(trajectories), BLOCKS), len(reference.positions_A)
         self._trajectories, self._reference = trajectories, reference
-        self._counts = np.zeros(blocks, dtype=np.int64)
+        self._blocked = BlockedFrames(trajectories)
         self._sums, self._squares = np.zeros((*blocks, atoms, 3)), np.zeros((*blocks, atoms))
 
     def add(self, piece: int, chunk: Chunk) -> None:
         """Add frames."""
         moved = chunk.superposed_A(self._reference) - self._reference.positions_A.astype(np.float32)
-        block = block_of(chunk.frames, self._trajectories[piece])
+        block = self._blocked.add(piece, chunk)
         for number in np.unique(block):
             inside = moved[block == number]
-            self._counts[piece, number] += len(inside)
             self._sums[piece, number] += inside.sum(0, dtype=np.float64)
             self._squares[piece, number] += np.einsum("fak,fak->a", inside, inside, dtype=np.float64)
 
     def result(self, atoms_used: str) -> Fluctuation:
         """Fluctuation about the mean of all frames."""
         molecule = self._trajectories[0].molecule
-        centre = self._sums.sum((0, 1)) / self._counts.sum()
-        squares = np.maximum(self._squares.sum((0, 1)) / self._counts.sum() - np.square(centre).sum(1), 0.0)
+        centre = self._sums.sum((0, 1)) / self._blocked.counts.sum()
+        squares = np.maximum(self._squares.sum((0, 1)) / self._blocked.counts.sum() - np.square(centre).sum(1), 0.0)
         heavy = _per_residue(molecule)
         labels = residue_labels(molecule)
         alpha = [molecule.atom(residue, "CA") for residue in range(len(labels))]
@@ -100,7 +101,7 @@ class Fluctuations:
     def _errors(self, heavy: np.ndarray, centre: np.ndarray, rmsf: np.ndarray) -> Float64[np.ndarray, " residues"]:
         """Of the mean square from those of blocks, and of its root."""
         pieces = []
-        for counts, sums, squares in zip(self._counts, self._sums, self._squares, strict=True):
+        for counts, sums, squares in zip(self._blocked.counts, self._sums, self._squares, strict=True):
             full = counts > 0
             means, count = sums[full] / counts[full, None, None], counts[full, None]
             distances = squares[full] / count - 2.0 * (means * centre).sum(2) + np.square(centre).sum(1)
@@ -135,17 +136,14 @@ def rmsd(source: Any, selection: str | None = None, *, reference: Any = None) ->
     Args:
         source: trajectories, or a universe or group of atoms of MDAnalysis.
         selection: atoms, in MDAnalysis' language; the C-alphas if None.
-        reference: a universe with these atoms, at its present frame; the first frame of the first trajectory if None.
+        reference: a universe or group with the same atoms, at its present frame; the first frame if None.
 
     Raises:
         InputError: no frame, or the selection fits no atom.
     """
     trajectories = as_trajectories(source)
     atoms, words = chosen_atoms(trajectories[0], selection)
-    target = Reference(first_frame_A(trajectories[0]), atoms)
-    if reference is not None:
-        target = Reference(np.asarray(reference.select_atoms("all").positions, dtype=np.float64), atoms)
-    collector = RMSD(target)
+    collector = RMSD(Reference(reference_positions_A(trajectories[0], reference), atoms))
     stream(trajectories, [collector])
     return collector.result(trajectories, f"{words} RMSD", unit="\N{ANGSTROM SIGN}")
 
@@ -153,9 +151,8 @@ def rmsd(source: Any, selection: str | None = None, *, reference: Any = None) ->
 def radius_of_gyration(source: Any, selection: str | None = None) -> Series:
     """Mass-weighted radius of gyration along trajectories; of all atoms without a selection."""
     trajectories = as_trajectories(source)
-    molecule = trajectories[0].molecule
-    atoms = np.arange(len(molecule.atom_names)) if selection is None else trajectories[0].select(selection)
-    collector = RadiusOfGyration(molecule, atoms)
+    atoms = slice(None) if selection is None else trajectories[0].select(selection)
+    collector = RadiusOfGyration(trajectories[0].molecule, atoms)
     stream(trajectories, [collector])
     return collector.result(trajectories, "radius of gyration", unit="\N{ANGSTROM SIGN}")
 
@@ -179,6 +176,25 @@ def chosen_atoms(trajectory: Trajectory, selection: str | None) -> tuple[Int64[n
 def first_frame_A(trajectory: Trajectory) -> Float64[np.ndarray, "atoms 3"]:
     """Positions of the first frame, molecules whole."""
     return next(iter(trajectory.chunks(stride=trajectory.frames))).positions_A[0].astype(np.float64)
+
+
+def reference_positions_A(trajectory: Trajectory, reference: Any) -> Float64[np.ndarray, "atoms 3"]:
+    """Positions of the analysed atoms in a reference, or in the first frame if it is None.
+
+    Raises:
+        InputError: the reference has another number of atoms.
+    """
+    if reference is None:
+        return first_frame_A(trajectory)
+    positions = np.asarray(reference.atoms.positions, dtype=np.float64)
+    if len(positions) == len(trajectory.universe.atoms):
+        positions = positions[trajectory.atoms.indices]
+    if len(positions) != len(trajectory.atoms):
+        raise InputError(
+            f"the reference has {len(positions)} atoms, expected the {len(trajectory.atoms)} that are analysed; give "
+            "it the same atoms in the same order"
+        )
+    return positions
 
 
 def _per_residue(molecule: ProteinTopology) -> Float64[np.ndarray, "residues atoms"]:

@@ -9,13 +9,14 @@ from MDAnalysis.analysis import dihedrals as reference_dihedrals
 from MDAnalysis.analysis import rms
 from scipy.spatial.transform import Rotation
 
+from ai2bmd.analysis.structure.dihedrals import backbone_quadruples, dihedrals_deg
 from ai2bmd.analysis.superposition import superpose
 from ai2bmd.protein import protein_topology
 from ai2bmd.report.energies import energy_drift, temperature_error
 from ai2bmd.report.geometry import analyse_geometry, mean_squares, radius_of_gyration
 from ai2bmd.report.load import load_run
 from ai2bmd.report.movie import chosen_frames
-from ai2bmd.report.ramachandran import analyse_backbone, backbone_quadruples, dihedrals
+from ai2bmd.report.ramachandran import analyse_backbone
 
 
 def _everything(positions):
@@ -61,9 +62,9 @@ def test_backbone_angles_of_a_built_helix():
     """Atoms placed one after another with phi -60 and psi -45 give these angles back, in each frame."""
     chain = _grow([-45.0, 180.0, -60.0] * 4)
     quadruples = np.array([[k, k + 1, k + 2, k + 3] for k in range(len(chain) - 3)])
-    angles = dihedrals(np.stack([chain, chain[:, [1, 2, 0]]]).astype(np.float32), quadruples)
+    angles = dihedrals_deg(np.stack([chain, chain[:, [1, 2, 0]]]).astype(np.float32), quadruples)
     assert np.abs(np.angle(np.exp(1j * np.radians(angles - [-45.0, 180.0, -60.0] * 4)))).max() < 1e-3
-    assert dihedrals(-chain[None].astype(np.float32), quadruples)[0, 2] == pytest.approx(60.0, abs=0.1)
+    assert dihedrals_deg(-chain[None].astype(np.float32), quadruples)[0, 2] == pytest.approx(60.0, abs=0.1)
 
 
 def _grow(angles):
