@@ -134,6 +134,22 @@ class Correction:
             members = energy + self._committee.energy_scale * (members - members.mean()) - self._reference
         return CorrectionResult(energy, forces, energies.cpu().numpy(), members, wall_energy)
 
+    def energies(self, positions: Float[np.ndarray, "frames atoms 3"]) -> Float64[np.ndarray, " frames"]:
+        """Energy (eV) of each of several frames (A), evaluated together where the potential is a ViSNet; no forces."""
+        if not isinstance(self._potential, ViSNetPotential):
+            return np.array([self.evaluate(frame).energy for frame in positions])
+        real = torch.tensor(positions, dtype=self._dtype, device=self._device)
+        with torch.no_grad():
+            expanded = [expand(self._tensors, frame) for frame in real]
+        energies = self._potential.repeated(len(real)).energies(torch.cat(expanded)).to(torch.float64)
+        energies = energies.reshape(len(real), len(self._tensors.coefficients), -1).mean(dim=2)
+        found = (energies @ self._tensors.coefficients).cpu().numpy()
+        if self._force_field is not None:
+            found -= [self._force_field(frame.cpu().numpy())[0] for frame in expanded]
+        if self._wall is not None:
+            found += [self._wall(frame)[0] for frame in positions]
+        return found
+
     def force_std(self, positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, " atoms"]:
         """Expected length of the error of each atom's force, eV/A; takes a backward pass for each member.
 

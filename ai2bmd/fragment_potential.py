@@ -104,6 +104,17 @@ class ViSNetPotential:
             [member_gradients(*self._energies(positions, edges, part)) for part in self._parts(edges)], dim=1
         )
 
+    def energies(self, positions: Float[Tensor, "fragment_atoms 3"]) -> Float[Tensor, "fragments *members"]:
+        """Energies without gradients, which saves most of the time and memory.
+
+        Raises:
+            PotentialError: see `__call__`.
+        """
+        edges = self._edges(positions)
+        with torch.no_grad():
+            energies = torch.cat([self._energies(positions, edges, part)[0] for part in self._parts(edges)])
+        return energies if energies.shape[1] > 1 else energies[:, 0]
+
     def parts(self, positions: Float[Tensor, "fragment_atoms 3"]) -> list[Part]:
         """How an evaluation at these positions is divided, and what each part takes.
 

@@ -1,37 +1,18 @@
 """Enhanced sampling: the course of the variables and of what the method did, and the free energy."""
 
-import csv
-from pathlib import Path
-
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from ai2bmd.errors import InputError
 from ai2bmd.report.figures import BLUE, GREEN, ORANGE, draw_course, plot, time_label, time_unit
 from ai2bmd.report.free_energy import KCAL_LABEL, draw_free_energy, readable
 from ai2bmd.report.load import Run
 from ai2bmd.report.sections import Section, paragraph, table
 from ai2bmd.sampling.free_energy import read_free_energy
 from ai2bmd.sampling.settings import Metadynamics, ReplicaExchange, SimulatedTempering
+from ai2bmd.sampling.tables import Columns, read_sampling_table
 from ai2bmd.sampling.temperatures import GAS_CONSTANT_KJ
 
 _FEWEST_FRAMES = 20
-Columns = dict[str, Float64[np.ndarray, " rows"]]
-
-
-def read_sampling(path: Path) -> Columns:
-    """The table by column.
-
-    Raises:
-        InputError: it is missing or damaged.
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            header, *rows = csv.reader(file)
-        values = np.array(rows, dtype=np.float64).reshape(-1, len(header))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}); it belongs to the run and must stay as it is") from error
-    return dict(zip(header, values.T, strict=True))
 
 
 def sampling_sections(run: Run) -> tuple[Section, ...]:
@@ -39,7 +20,7 @@ def sampling_sections(run: Run) -> tuple[Section, ...]:
     settings = run.settings.sampling
     if settings is None:
         return ()
-    columns = read_sampling(run.directory.sampling_table)
+    columns = read_sampling_table(run.directory.sampling_table)
     if isinstance(settings, Metadynamics):
         return _metadynamics(run, settings, columns)
     if isinstance(settings, SimulatedTempering):
@@ -89,7 +70,7 @@ def _tempering(settings: SimulatedTempering, columns: Columns) -> Section:
 
 def _exchange(run: Run, settings: ReplicaExchange) -> Section:
     """The walks of the replicas, and how often neighbours exchanged."""
-    columns, count = read_sampling(run.directory.exchanges), len(settings.temperatures_K)
+    columns, count = read_sampling_table(run.directory.exchanges), len(settings.temperatures_K)
     if not len(columns["step"]):
         return Section("Replica exchange", paragraph("There was no exchange yet."), wide=True)
     pairs = [f"{lower}_{lower + 1}" for lower in range(count - 1)]

@@ -77,3 +77,14 @@ def read_trajectory(path: Path, *, stride: int = 1) -> Trajectory:
                 if name in OBSERVABLES or element.path in hdf5
             },
         )
+
+
+def read_observables(path: Path) -> dict[str, Float64[np.ndarray, " frames"]]:
+    """Energies (eV) and temperature (K) of all frames by the names of `OBSERVABLES`, without the positions.
+
+    Raises:
+        InputError: it is missing, cut off, or not a trajectory of this program.
+    """
+    check_complete(path)
+    with h5py.File(path, "r") as hdf5:
+        return {name: dataset(hdf5, element.value)[:] for name, element in OBSERVABLES.items()}
