@@ -19,6 +19,7 @@ from pyscf import dft, gto
 from pyscf.df.addons import make_auxmol
 
 from potentials.quantum_chemistry.dispersion import Corrections, corrections
+from potentials.quantum_chemistry.grid_potential import BlockIntegration
 from potentials.quantum_chemistry.label import Engine, Label, QuantumChemistryError
 from potentials.quantum_chemistry.methods import Method
 from potentials.quantum_chemistry.nuclear_gradient import nuclear_gradient
@@ -107,6 +108,7 @@ def _mean_field(molecule: gto.Mole, method: Method, *, grid_level: int) -> Any:
     field.max_cycle = _MOST_CYCLES
     if on_gpu():
         return field.to_gpu()
+    field._numint = BlockIntegration()
     auxiliary = make_auxmol(molecule, method.auxiliary_basis)
     if auxiliary.nao * molecule.nao * (molecule.nao + 1) * 4 <= _LARGEST_INTEGRALS_BYTES:
         field.with_df.max_memory = field.max_memory = 2 * _LARGEST_INTEGRALS_BYTES / 2**20

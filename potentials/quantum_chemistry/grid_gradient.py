@@ -15,42 +15,16 @@ is made. Only functions that reach the block are evaluated, and the way over the
 basis functions, replaces the density matrix. For closed shells, and functionals without the Laplacian.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numba
 import numpy as np
-from jaxtyping import Float64, Integer
-from pyscf import gto
-from pyscf.gto.eval_gto import BLKSIZE, make_screen_index
+from jaxtyping import Float64
 
+from potentials.quantum_chemistry.grid_blocks import functional_of_orbitals, grid_blocks, occupied_orbitals
 from potentials.quantum_chemistry.weight_gradient import weight_gradient
 
-_BLOCK_POINTS = 16 * BLKSIZE
-_SMALLEST_FUNCTION = 1e-11
-"""Leaving out smaller ones changes the gradient by less than 1e-11 Hartree/Bohr."""
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
-_ROWS = {"LDA": 1, "GGA": 4, "MGGA": 5}
-"""Rows of the density and its derivatives, (rho, grad rho, tau), that a functional depends on."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Block:
-    """Points close to each other, and the part of the molecule that reaches them.
-
-    Attributes:
-        part: the molecule with only the shells that are not negligible here.
-        functions: of each function of `part`, its place in the molecule's.
-        screening: PySCF's, for each group of points and shell of `part`.
-        within: where the points are in the grid.
-    """
-
-    points: Float64[np.ndarray, "points 3"]
-    part: gto.Mole
-    functions: Integer[np.ndarray, " functions"]
-    screening: np.ndarray
-    within: slice
 
 
 def grid_gradient(field: Any) -> Float64[np.ndarray, "atoms 3"]:
@@ -63,57 +37,23 @@ def grid_gradient(field: Any) -> Float64[np.ndarray, "atoms 3"]:
         field: a restricted Kohn-Sham calculation of PySCF; exact exchange and non-local correlation are left out.
     """
     molecule, grids = field.mol, field.grids
-    occupied = field.mo_occ > 0
-    orbitals = np.ascontiguousarray((field.mo_coeff[:, occupied] * np.sqrt(field.mo_occ[occupied])).T)
+    orbitals = occupied_orbitals(field.mo_coeff, field.mo_occ)
     atom_of = np.repeat(np.arange(molecule.natm), np.diff(molecule.aoslice_by_atom()[:, 2:], axis=1)[:, 0])
     moved, energies = np.zeros((3, len(grids.weights))), np.zeros(len(grids.weights))
     gradient = np.zeros((molecule.natm, 3))
-    for block in _blocks(molecule, grids):
+    for block in grid_blocks(molecule, grids):
         functions = field._numint.eval_ao(block.part, block.points, deriv=2, non0tab=block.screening).transpose(0, 2, 1)
         coefficients = orbitals[:, block.functions]
         occupied_values = coefficients @ functions[:4]
-        energies[block.within], potential = _functional(field, occupied_values, grids.weights[block.within])
+        _, energies[block.within], potential = functional_of_orbitals(
+            field._numint, field.xc, occupied_values, weights=grids.weights[block.within]
+        )
         weighted = coefficients.T @ _weighted(occupied_values, potential)
         _sum_to_atoms(functions, weighted, atom_of[block.functions], gradient, moved[:, block.within])
     own = grids.atm_idx >= 0  # the rest fills up the last block
     owners = grids.atm_idx[own]
     points = [np.bincount(owners, row[own], minlength=molecule.natm) for row in moved]
     return gradient + np.transpose(points) + weight_gradient(grids, grids.coords[own], owners, energies=energies[own])
-
-
-def _blocks(molecule: Any, grids: Any) -> Iterator[_Block]:
-    """The grid's points in its order, in which neighbours in space follow each other."""
-    first_function = molecule.ao_loc_nr()
-    screening = make_screen_index(molecule, grids.coords, cutoff=_SMALLEST_FUNCTION)
-    for first in range(0, len(grids.weights), _BLOCK_POINTS):
-        within = slice(first, min(first + _BLOCK_POINTS, len(grids.weights)))
-        here = screening[first // BLKSIZE : -(-within.stop // BLKSIZE)]
-        shells = np.flatnonzero(here.any(axis=0))
-        if not len(shells):
-            continue
-        part = molecule.copy(deep=False)
-        part._bas = molecule._bas[shells]
-        functions = np.concatenate([np.arange(*first_function[shell : shell + 2]) for shell in shells])
-        yield _Block(grids.coords[within], part, functions, np.ascontiguousarray(here[:, shells]), within)
-
-
-def _functional(
-    field: Any, orbitals: Float64[np.ndarray, "4 orbitals points"], weights: Float64[np.ndarray, " points"]
-) -> tuple[Float64[np.ndarray, " points"], Float64[np.ndarray, "5 points"]]:
-    """Energy and potential (v, v_x, v_y, v_z, v_tau) of each point, weights included."""
-    kind = field._numint._xc_type(field.xc)
-    if kind not in _ROWS:
-        return np.zeros(len(weights)), np.zeros((5, len(weights)))  # exact exchange alone
-    density = np.einsum("ip,xip->xp", orbitals[0], orbitals)
-    density[1:] *= 2.0
-    tau = 0.5 * np.einsum("xip,xip->p", orbitals[1:], orbitals[1:])
-    rows = np.concatenate([density, tau[None]])[: _ROWS[kind]]
-    energy, potential = field._numint.eval_xc_eff(field.xc, rows[0] if kind == "LDA" else rows, deriv=1, xctype=kind)[
-        :2
-    ]
-    padded = np.zeros((5, len(weights)))
-    padded[: len(potential)] = weights * potential
-    return weights * density[0] * energy, padded
 
 
 def _weighted(

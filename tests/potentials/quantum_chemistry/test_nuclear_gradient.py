@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from pyscf import dft, gto
 
+from potentials.quantum_chemistry import grid_blocks
 from potentials.quantum_chemistry import grid_gradient as module
+from potentials.quantum_chemistry.grid_potential import BlockIntegration
 from potentials.quantum_chemistry.nuclear_gradient import nuclear_gradient
 from potentials.quantum_chemistry.weight_gradient import weight_gradient
 
@@ -57,11 +59,11 @@ def test_functions_that_do_not_reach_a_point_are_left_out(monkeypatch):
     field = _field((far, AMMONIUM[1]), "r2scan")
     field.max_cycle = 1
     field.kernel()
-    evaluated = [len(block.functions) for block in module._blocks(field.mol, field.grids)]
+    evaluated = [len(block.functions) for block in grid_blocks.grid_blocks(field.mol, field.grids)]
     assert min(evaluated) < 0.5 * field.mol.nao
     expected = _pyscf_gradient(field)
     np.testing.assert_allclose(nuclear_gradient(field), expected, rtol=0, atol=1e-9)
-    monkeypatch.setattr(module, "_SMALLEST_FUNCTION", 1e-2)
+    monkeypatch.setattr(grid_blocks, "_SMALLEST_FUNCTION", 1e-2)
     assert np.abs(nuclear_gradient(field) - expected).max() > 1e-6  # negative control: too much is left out
 
 
@@ -103,6 +105,20 @@ def test_torque_vanishes_with_the_grid():
         field.kernel()
         torques.append(np.abs(np.cross(field.mol.atom_coords(), nuclear_gradient(field)).sum(axis=0)).max())
     assert torques[1] < 1e-4 < 5e-4 < torques[0]
+
+
+@pytest.mark.parametrize("functional", ["lda,vwn", "pbe0", "m06-2x", "r2scan", "wb97m-v"])
+def test_the_potential_is_that_of_pyscf(functional):
+    field = _field(THIOFORMAMIDE, functional)
+    field.max_cycle = 0
+    field.kernel()
+    arguments = field.mol, field.grids, functional, field.make_rdm1()
+    own, expected = BlockIntegration().nr_rks(*arguments), dft.numint.NumInt().nr_rks(*arguments)
+    assert own[0] == pytest.approx(expected[0], abs=1e-10)
+    assert own[1] == pytest.approx(expected[1], abs=1e-10)
+    np.testing.assert_allclose(own[2], expected[2], rtol=0, atol=1e-10)
+    plain = np.asarray(field.make_rdm1()).copy()  # knows no orbitals
+    np.testing.assert_allclose(BlockIntegration().nr_rks(*arguments[:3], plain)[2], expected[2], rtol=0, atol=1e-10)
 
 
 def test_weights_of_another_partition_are_refused():
