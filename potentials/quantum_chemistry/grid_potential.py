@@ -18,7 +18,8 @@ class BlockIntegration(NumInt):
 
     def nr_rks(self, mol: Any, grids: Any, xc_code: str, dms: Any, *arguments: Any, **options: Any) -> Any:
         """(electrons, energy, matrix of the potential) of a closed shell; the names are those that PySCF calls with."""
-        coefficients, occupations = getattr(dms, "mo_coeff", None), getattr(dms, "mo_occ", None)
+        coefficients: Any = getattr(dms, "mo_coeff", None)
+        occupations: Any = getattr(dms, "mo_occ", None)
         if getattr(coefficients, "ndim", 0) != 2 or getattr(occupations, "ndim", 0) != 1:
             return super().nr_rks(mol, grids, xc_code, dms, *arguments, **options)
         if grids.coords is None:
