@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from ai2bmd.analysis.kinetics.macrostates import Macrostates
-from ai2bmd.analysis.kinetics.markov_model import MarkovModel, spread
+from ai2bmd.analysis.kinetics.markov_model import MarkovModel
+from ai2bmd.analysis.kinetics.resampling import spread
 from ai2bmd.analysis.kinetics.reversible import reversible
 from ai2bmd.analysis.kinetics.transitions import StateRuns, Transitions, count_transitions
 from ai2bmd.errors import InputError
@@ -64,8 +65,9 @@ def chapman_kolmogorov(
         raise InputError("at twice the lag time some states are no longer connected; longer runs are needed")
     matrices = [_resampled(step, model.transitions.states) for step in counted[:usable]]
     predicted, estimated = _both(model, states, matrices)
-    errors = _spreads(estimated[1:])
-    difference_errors = _spreads(predicted[1:] - estimated[1:])
+    blocks = len(counted[0].blocks)
+    errors = _spreads(estimated[1:], blocks)
+    difference_errors = _spreads(predicted[1:] - estimated[1:], blocks)
     passed, reason = _judge(predicted[0] - estimated[0], difference_errors, lag_ps=model.lag_ps)
     return ChapmanKolmogorov(
         states.names,
@@ -105,9 +107,11 @@ def _both(
     return np.stack(predicted, 1), np.stack(estimated, 1)
 
 
-def _spreads(copies: Float64[np.ndarray, "repeats steps states states"]) -> Float64[np.ndarray, "steps states states"]:
+def _spreads(
+    copies: Float64[np.ndarray, "repeats steps states states"], blocks: int
+) -> Float64[np.ndarray, "steps states states"]:
     flat = copies.reshape(len(copies), -1)
-    return np.array([spread(column) for column in flat.T]).reshape(copies.shape[1:])
+    return np.array([spread(column, blocks=blocks) for column in flat.T]).reshape(copies.shape[1:])
 
 
 def _judge(

@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Float64
 
 from ai2bmd.analysis.estimate import Estimate
+from ai2bmd.analysis.kinetics.resampling import REPEATS, spread
 from ai2bmd.analysis.kinetics.reversible import reversible
 from ai2bmd.analysis.kinetics.transitions import StateRuns, Transitions, count_transitions
 from ai2bmd.errors import InputError
 
-REPEATS = 100
 _FEWEST_RELAXATIONS = 4.0
 """Data of fewer relaxation times of a process do not tell how badly its time is known."""
 
@@ -77,7 +77,7 @@ class MarkovModel:
     ) -> Estimate:
         """A value with the spread of its resampled copies, where blocks and samples suffice to trust that."""
         enough = self.transitions.enough_blocks and samples >= _FEWEST_RELAXATIONS
-        error = spread(sampled) if enough else float("nan")
+        error = spread(sampled, blocks=len(self.transitions.blocks)) if enough else float("nan")
         return Estimate(float(value), error, float(samples), unit)
 
     def _sampled_timescales(self, count: int) -> Float64[np.ndarray, "repeats count"]:
@@ -132,15 +132,6 @@ def relaxation_times(
     times = transitions.timescale(eigenvalues)
     missing = [(0, 0)] * (times.ndim - 1) + [(0, count - times.shape[-1])]
     return np.pad(times, missing, constant_values=np.nan)
-
-
-def spread(sampled: Float64[np.ndarray, " repeats"]) -> float:
-    """Standard deviation, from the quantiles that hold two thirds: a single runaway copy does not rule it."""
-    finite = sampled[np.isfinite(sampled)]
-    if len(finite) < 0.9 * len(sampled):
-        return float("nan")
-    low, high = np.quantile(finite, [0.1587, 0.8413])
-    return float(high - low) / 2.0
 
 
 def sampled_values(

@@ -13,7 +13,8 @@ from jaxtyping import Float64, Int64
 
 from ai2bmd.analysis.estimate import Estimate
 from ai2bmd.analysis.kinetics.macrostates import Macrostates
-from ai2bmd.analysis.kinetics.markov_model import MarkovModel, Matrices, sampled_values, spread
+from ai2bmd.analysis.kinetics.markov_model import MarkovModel, Matrices, sampled_values
+from ai2bmd.analysis.kinetics.resampling import spread
 from ai2bmd.errors import InputError
 
 _PS_PER_US = 1e6
@@ -70,7 +71,9 @@ def transition_paths(model: MarkovModel, states: Macrostates, source: str, targe
         source=source,
         target=target,
         committor=committor,
-        committor_errors=np.array([spread(copy) if trusted else np.nan for copy in copies.T]),
+        committor_errors=np.array(
+            [spread(copy, blocks=len(model.transitions.blocks)) if trusted else np.nan for copy in copies.T]
+        ),
         rate_per_us=model.estimate(rate * _PS_PER_US, rates * _PS_PER_US, samples=samples, unit="1/\u00b5s"),
         flux_per_us=np.asarray(flux.net_flux) / model.lag_ps * _PS_PER_US,
         paths=_paths(flux),

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from ai2bmd.analysis.kinetics.markov_model import relaxation_times, spread
+from ai2bmd.analysis.kinetics.markov_model import relaxation_times
+from ai2bmd.analysis.kinetics.resampling import spread
 from ai2bmd.analysis.kinetics.reversible import reversible
 from ai2bmd.analysis.kinetics.transitions import StateRuns, count_transitions
 from ai2bmd.errors import InputError
@@ -47,6 +48,8 @@ class ImpliedTimescales:
     """Of resampled blocks, the same at every lag."""
     frames: int
     """Of all runs."""
+    blocks: int
+    """That were resampled."""
 
     @property
     def lags_ps(self) -> Float64[np.ndarray, " lags"]:
@@ -85,7 +88,7 @@ def implied_timescales(
         InputError: no lag gives connected states.
     """
     chosen = _default_lags(trajectories) if lags is None else np.unique(np.asarray(lags, dtype=np.int64))
-    kept, values, copies = [], [], []
+    kept, values, copies, blocks = [], [], [], 1
     for lag in chosen:
         try:
             counted = count_transitions(trajectories, lag=int(lag), longest_lag=int(chosen[-1]))
@@ -99,12 +102,13 @@ def implied_timescales(
         matrices = reversible(np.stack([counted.counts, *copies_of_counts]))
         times = relaxation_times(counted, *matrices, count=processes)
         kept.append(lag)
+        blocks = len(counted.blocks)
         values.append(times[0] * frame_ps)
         copies.append(times[1:] * frame_ps if len(times) > 1 else np.full((_REPEATS, processes), np.nan))
     sampled = np.array(copies)
-    errors = np.array([[spread(process) for process in lag.T] for lag in sampled])
+    errors = np.array([[spread(process, blocks=blocks) for process in lag.T] for lag in sampled])
     return ImpliedTimescales(
-        frame_ps, np.array(kept), np.array(values), errors, sampled, frames=sum(map(len, trajectories))
+        frame_ps, np.array(kept), np.array(values), errors, sampled, sum(map(len, trajectories)), blocks
     )
 
 
@@ -138,7 +142,7 @@ def _rises(
 ) -> tuple[Float64[np.ndarray, " later"], Float64[np.ndarray, " later"]]:
     """Relative rises of the slowest timescale from one lag to others, and their standard errors."""
     values, copies = timescales.timescales_ps[:, 0], timescales.sampled_ps[:, :, 0]
-    errors = np.array([spread(copy) for copy in copies[later] / copies[index]])
+    errors = np.array([spread(copy, blocks=timescales.blocks) for copy in copies[later] / copies[index]])
     return values[later] / values[index] - 1.0, np.where(np.isfinite(errors), errors, np.inf)
 
 

@@ -12,13 +12,8 @@ from jaxtyping import Float, Float64, Int, Int64
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from ai2bmd.analysis.kinetics.resampling import FEWEST_BLOCKS, block_count, block_weights
 from ai2bmd.errors import InputError
-
-BLOCKS = 50
-_FEWEST_BLOCKS = 10
-"""Below so many blocks their spread says little of the error."""
-_LAGS_PER_BLOCK = 4
-"""Windows of neighbouring blocks overlap by one lag; blocks are at least so much longer."""
 
 StateRuns = Sequence[Int[np.ndarray, " frames"]]
 """The state of each frame, one array for each independent run; negative where a frame belongs to none."""
@@ -52,7 +47,7 @@ class Transitions:
     @property
     def enough_blocks(self) -> bool:
         """Whether the spread of the blocks can give an error."""
-        return len(self.blocks) >= _FEWEST_BLOCKS
+        return len(self.blocks) >= FEWEST_BLOCKS
 
     def timescale(self, eigenvalues: Float[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
         """Relaxation times in frames: t with mean of exp(-lag / t) over the lags = eigenvalue; nan from 0 downwards."""
@@ -65,13 +60,11 @@ class Transitions:
         return np.exp(np.interp(usable, means, np.log(grid), left=np.nan, right=np.nan))
 
     def resample(self, repeats: int, *, seed: int = 0) -> Float64[np.ndarray, "repeats states states"]:
-        """Counts with random weights of the blocks: the Bayesian bootstrap (Rubin, Ann. Stat. 9, 130, 1981).
+        """Counts with random weights of the blocks.
 
-        No block ever loses its whole weight, so the states stay connected. The same seed gives blocks the same weights
-        at every lag, so that differences between lags have errors too.
+        The same seed gives blocks the same weights at every lag, so that differences between lags have errors too.
         """
-        weights = np.random.default_rng(seed).exponential(size=(repeats, len(self.blocks)))
-        return np.tensordot(weights / weights.mean(1, keepdims=True), self.blocks, axes=1)
+        return np.tensordot(block_weights(repeats, len(self.blocks), seed=seed), self.blocks, axes=1)
 
 
 def count_transitions(trajectories: StateRuns, *, lag: int, longest_lag: int | None = None) -> Transitions:
@@ -119,7 +112,7 @@ def gather(
         InputError: no two states are connected both ways.
     """
     total = sum(map(len, trajectories))
-    blocks = int(np.clip(total // (_LAGS_PER_BLOCK * longest_lag), 1, BLOCKS))
+    blocks = block_count(total, longest_lag)
     starts = np.cumsum([0, *map(len, trajectories)])[:-1]
     block, before, after = (
         np.concatenate(columns)
