@@ -12,6 +12,8 @@ from fragmentation.topology import ProteinTopology
 
 _BACKBONE = {"N", "CA", "C"}
 _BOND = 1.25
+_VIBRATION_A = 0.8
+_FRAMES = 12
 _NOT_ANALYSED = "(water or resname HOH WAT SOL NA CL K MG CA ZN NA+ CL- K+ SOD CLA POT)"
 
 
@@ -67,7 +69,7 @@ def describe(atoms: Any) -> ProteinTopology:
     """Atoms, residues and bonds of a group of atoms, in its order.
 
     Elements that the topology lacks are guessed from names; bonds, where they are too few to hold the residues
-    together, from the distances in the frame at hand.
+    together, from distances in a few frames. The trajectory is at its first frame afterwards.
     """
     residues, numbers = atoms.residues, _numbers(atoms)
     place = {int(index): number for number, index in enumerate(residues.resindices)}
@@ -141,14 +143,38 @@ def _bonds(atoms: Any, numbers: Int64[np.ndarray, " atoms"]) -> Int64[np.ndarray
 
 
 def _near(atoms: Any, numbers: Int64[np.ndarray, " atoms"]) -> Int64[np.ndarray, "bonds 2"]:
-    """Pairs closer than 1.25 times the sum of their covalent radii, hydrogens with their nearest one only."""
+    """Pairs that on average are closer than 1.25 times the sum of their covalent radii.
+
+    The average is over a few frames: in a single one vibration brings some apart and others together. Hydrogens are
+    bonded to the nearest atom only.
+    """
     from MDAnalysis.lib.distances import self_capped_distance
 
     radii = np.where(numbers > 0, covalent_radii[numbers], 0.0)
-    pairs, distances = self_capped_distance(atoms.positions, 2.5 * max(radii.max(), 0.1), box=atoms.universe.dimensions)
+    reach = _BOND * 2.0 * max(radii.max(), 0.1) + _VIBRATION_A
+    pairs, _ = self_capped_distance(atoms.positions, reach, box=atoms.universe.dimensions)
+    pairs = pairs.reshape(-1, 2)
+    distances = _mean_distances(atoms, pairs)
     close = (distances < _BOND * radii[pairs].sum(1)) & (numbers[pairs] > 0).all(1)
     close &= ~(numbers[pairs] == 1).all(1)
     pairs = pairs[close][np.argsort(distances[close])]
     hydrogen = numbers[pairs] == 1
     bound = np.where(hydrogen[:, 0], pairs[:, 0], np.where(hydrogen[:, 1], pairs[:, 1], -1 - np.arange(len(pairs))))
     return pairs[np.sort(np.unique(bound, return_index=True)[1])]
+
+
+def _mean_distances(atoms: Any, pairs: Int64[np.ndarray, "pairs 2"]) -> Float64[np.ndarray, " pairs"]:
+    """Over frames spread over what can be read of the trajectory, which is left at its first frame."""
+    from MDAnalysis.lib.distances import calc_bonds
+
+    trajectory, found = atoms.universe.trajectory, []
+    for frame in np.unique(np.linspace(0, len(trajectory) - 1, _FRAMES).astype(int)).tolist():
+        try:
+            box = trajectory[frame].dimensions
+        except (OSError, EOFError, ValueError, IndexError, RuntimeError):  # cut off: those before will do
+            break
+        positions = atoms.positions
+        if np.isfinite(positions).all():
+            found.append(calc_bonds(positions[pairs[:, 0]], positions[pairs[:, 1]], box=box))
+    trajectory[0]
+    return np.mean(found, axis=0) if found else np.full(len(pairs), np.inf)

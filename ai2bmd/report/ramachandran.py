@@ -4,10 +4,10 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float, Float64, Int64
 
 from ai2bmd.analysis.structure.dihedrals import backbone_quadruples, dihedrals_deg
-from ai2bmd.report.figures import BLUE, GREEN, GREY, ORANGE, plot
+from ai2bmd.report.figures import BLUE, GREEN, GREY, ORANGE, Plot, plot
 from ai2bmd.report.load import Run
 from ai2bmd.report.sections import Section, paragraph
 
@@ -39,29 +39,40 @@ def backbone_sections(run: Run, angles: BackboneAngles) -> tuple[Section, ...]:
     if not len(angles.residues):
         return (Section(title, paragraph("No residue has a neighbour on both sides.")),)
     with plot("Ramachandran plot", x="\u03c6 (degrees)", y="\u03c8 (degrees)", height_in=4.9) as drawing:
-        axes = drawing.axes
-        _draw_background(axes)
         names = np.array([run.protein.residue_names[residue] for residue in angles.residues])
-        every = -(-angles.phi.size // _MAX_POINTS)
-        for name, (label, color) in {"": ("other residues", BLUE), **_KINDS}.items():
-            chosen = ~np.isin(names, list(_KINDS)) if not name else names == name
-            if chosen.any():
-                phi, psi = angles.phi[::every, chosen].ravel(), angles.psi[::every, chosen].ravel()
-                axes.scatter(phi, psi, s=7, alpha=0.45, color=color, linewidths=0, label=label, rasterized=True)
-        axes.set(xlim=(-180, 180), ylim=(-180, 180), box_aspect=1)
-        axes.set_xticks(range(-180, 181, 60))
-        axes.set_yticks(range(-180, 181, 60))
-        axes.axhline(0, color=GREY, lw=0.6)
-        axes.axvline(0, color=GREY, lw=0.6)
-        legend = drawing.figure.legend(loc="outside right upper", markerscale=2.0)
-        for handle in legend.legend_handles:
-            if handle is not None:
-                handle.set_alpha(1.0)
+        frames = draw_angles(drawing, names, angles.phi, angles.psi)
     note = (
         f"Backbone angles of the {len(angles.residues)} residues with a neighbour on both sides in "
-        f"{len(angles.phi[::every])} frames. Shaded: where the residues of 500 known structures lie (MDAnalysis)."
+        f"{frames} frames. Shaded: where the residues of 500 known structures lie (MDAnalysis)."
     )
     return (Section(title, drawing.html(), note),)
+
+
+def draw_angles(
+    drawing: Plot,
+    names: np.ndarray,
+    phi: Float[np.ndarray, "frames angles"],
+    psi: Float[np.ndarray, "frames angles"],
+) -> int:
+    """Draw backbone angles of residues of these names over where they are known to lie; the number of frames drawn."""
+    axes = drawing.axes
+    _draw_background(axes)
+    every = -(-phi.size // _MAX_POINTS)
+    for name, (label, color) in {"": ("other residues", BLUE), **_KINDS}.items():
+        chosen = ~np.isin(names, list(_KINDS)) if not name else names == name
+        if chosen.any():
+            points = phi[::every, chosen].ravel(), psi[::every, chosen].ravel()
+            axes.scatter(*points, s=7, alpha=0.45, color=color, linewidths=0, label=label, rasterized=True)
+    axes.set(xlim=(-180, 180), ylim=(-180, 180), box_aspect=1)
+    axes.set_xticks(range(-180, 181, 60))
+    axes.set_yticks(range(-180, 181, 60))
+    axes.axhline(0, color=GREY, lw=0.6)
+    axes.axvline(0, color=GREY, lw=0.6)
+    legend = drawing.figure.legend(loc="outside right upper", markerscale=2.0)
+    for handle in legend.legend_handles:
+        if handle is not None:
+            handle.set_alpha(1.0)
+    return len(phi[::every])
 
 
 def _draw_background(axes) -> None:

@@ -3,6 +3,8 @@
 They are found in a sample of frames; then every frame goes to the nearest middle within the cutoff, or to none.
 """
 
+import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -99,6 +101,26 @@ class ClustersOf(SeriesOf):
             found.append(Cluster(piece, frame, time_ps, self._sample.positions_A[middle], population))
         unassigned = fraction([part < 0 for part in series.values])
         return Clusters(tuple(found), series, unassigned, self._cutoff_A, atoms_used, len(self._sample.frame))
+
+
+def representative_pdb(trajectory: Trajectory, cluster: Cluster) -> str:
+    """The middle frame of a cluster as the text of a PDB file."""
+    from MDAnalysis.lib.util import NamedStream
+
+    stream = io.StringIO()
+    atoms = trajectory.atoms.copy()
+    here = trajectory.atoms.positions.copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of columns that the topology lacks
+        try:
+            atoms.positions = cluster.positions_A
+            atoms.write(NamedStream(stream, "cluster.pdb", close=False), bonds=None)  # pyright: ignore[reportArgumentType]
+        finally:
+            atoms.positions = here
+    lines = stream.getvalue().splitlines(keepends=True)
+    return "".join(
+        line for line in lines if line.startswith(("ATOM", "HETATM", "TER", "END"))
+    )  # a box would mean nothing
 
 
 def find_middles(distances_A: Float32[np.ndarray, "frames frames"], cutoff_A: float) -> Int64[np.ndarray, " clusters"]:

@@ -194,3 +194,12 @@ def test_elements_and_bonds_that_a_topology_lacks(examples):
     assert np.array_equal(known.atomic_numbers, guessed.atomic_numbers)
     assert np.array_equal(known.bonds, guessed.bonds)
     assert len(known.bonds) == 272 - 1 + 7  # of one molecule with rings: 1 Tyr, 2 of Trp, 4 Pro
+
+
+def test_bonds_of_a_trajectory_without_a_calm_frame(shaken, examples):
+    """Noise far above that of vibration, in every frame: the average over a few of them still tells the bonds."""
+    universe, calm = shaken(50), from_universe(shaken(1)).molecule
+    frames = np.stack([state.positions.copy() for state in universe.trajectory])
+    frames += np.random.default_rng(5).normal(scale=0.12, size=frames.shape)
+    universe.load_new(frames.astype(np.float32), order="fac")
+    assert np.array_equal(from_universe(universe).molecule.bonds, calm.bonds)

@@ -1,0 +1,96 @@
+"""The Ramachandran plot of all trajectories, and the rotamers of side chains."""
+
+import numpy as np
+
+from ai2bmd.analysis.structure.dihedrals import WELLS, DihedralAngles
+from ai2bmd.analysis.structure.everything import Absent, Structure
+from ai2bmd.report.figures import Plot, plot
+from ai2bmd.report.ramachandran import draw_angles
+from ai2bmd.report.sections import Section, Table, paragraph, table
+
+_ROWS = 40
+
+
+def ramachandran_section(structure: Structure) -> Section:
+    """Phi and psi of all residues that have both."""
+    angles = structure.dihedrals
+    assert not isinstance(angles, Absent)
+    residues, phi, psi = backbone_pairs(angles)
+    if not len(residues):
+        return Section("Ramachandran plot", paragraph("No residue has a neighbour on both sides."))
+    names = np.array([angles.residue_names[residue] for residue in residues])
+    drawing, frames = draw_ramachandran(names, phi, psi)
+    rows = [
+        (angles.residue_labels[residue], *map(float, _circular(phi[:, place])), *map(float, _circular(psi[:, place])))
+        for place, residue in enumerate(residues.tolist())
+    ]
+    header = ("residue", "phi_mean_deg", "phi_circular_deviation_deg", "psi_mean_deg", "psi_circular_deviation_deg")
+    return Section(
+        "Ramachandran plot",
+        drawing.html(),
+        f"Backbone angles of the {len(residues)} residues with a neighbour on both sides in {frames} frames. Shaded: "
+        "where the residues of 500 known structures lie (MDAnalysis).",
+        figures={"ramachandran": drawing},
+        tables={"backbone_angles": Table(header, rows)},
+    )
+
+
+def backbone_pairs(angles: DihedralAngles) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Residues with phi and psi, and both, all trajectories one after the other."""
+    (with_phi, phi), (with_psi, psi) = angles.of("phi"), angles.of("psi")
+    residues, first, second = np.intersect1d(with_phi, with_psi, return_indices=True)
+    return residues, np.concatenate(phi)[:, first], np.concatenate(psi)[:, second]
+
+
+def draw_ramachandran(names: np.ndarray, phi: np.ndarray, psi: np.ndarray) -> tuple[Plot, int]:
+    """The plot, and how many frames are in it."""
+    with plot("Ramachandran plot", x="\u03c6 (degrees)", y="\u03c8 (degrees)", height_in=4.9) as drawing:
+        frames = draw_angles(drawing, names, phi, psi)
+    return drawing, frames
+
+
+def rotamer_section(structure: Structure) -> Section:
+    """Populations of the wells of every side-chain angle."""
+    found = structure.rotamers
+    assert not isinstance(found, Absent)
+    shown = [
+        (f"{each.residue_label} {_greek(each.kind)}", *map(str, each.populations), str(each.transitions))
+        for each in found[:_ROWS]
+    ]
+    rows = [
+        (
+            each.residue_label,
+            each.kind,
+            *(number for one in each.populations for number in (one.value, one.error)),
+            str(each.transitions),
+        )
+        for each in found
+    ]
+    header = (
+        "residue",
+        "angle",
+        *(f"{well}{what}" for well in ("gauche_plus", "trans", "gauche_minus") for what in ("", "_standard_error")),
+        "transitions",
+    )
+    few = f" The first {_ROWS} of {len(found)}; all are in the table." if len(found) > _ROWS else ""
+    return Section(
+        "Rotamers of side chains",
+        table(shown, header=("angle", *WELLS, "transitions")),
+        "Fraction of the frames in the wells around 60, 180 and \u221260 degrees, and how often the angle went from "
+        f"one to another. What never turned has no known error: it may not have had the time.{few}",
+        wide=True,
+        tables={"rotamers": Table(header, rows)},
+        methods="Rotamers are the thirds of the circle around 60, 180 and -60 degrees of side-chain angles about bonds "
+        "between tetrahedral atoms.",
+    )
+
+
+def _greek(kind: str) -> str:
+    return f"\u03c7{kind[-1]}"
+
+
+def _circular(angles_deg: np.ndarray) -> tuple[float, float]:
+    """Mean direction, and the deviation that goes with it (degrees)."""
+    vector = np.exp(1j * np.radians(angles_deg.astype(np.float64))).mean()
+    length = min(max(abs(vector), 1e-12), 1.0)
+    return float(np.degrees(np.angle(vector))), float(np.degrees(np.sqrt(-2.0 * np.log(length))))
