@@ -42,7 +42,7 @@ def by_residue(angles: DihedralAngles, trajectory: Trajectory) -> tuple[ResidueA
     columns = {(dihedral.kind, dihedral.residue): place for place, dihedral in enumerate(angles.dihedrals)}
 
     def pieces(kind: str, residue: int | None) -> list | None:
-        column = columns.get((kind, residue))
+        column = None if residue is None else columns.get((kind, residue))
         return None if column is None else [part[:, column] for part in angles.angles.values]
 
     found = []

@@ -1,0 +1,162 @@
+"""Scalar couplings of the backbone, and how predictions compare with measured values."""
+
+import numpy as np
+
+from ai2bmd.analysis.nmr.comparison import Compared, Comparison
+from ai2bmd.analysis.nmr.couplings import Coupling, Couplings
+from ai2bmd.analysis.nmr.karplus import COUPLINGS
+from ai2bmd.report.figures import BLUE, GREEN, GREY, INK, ORANGE, Plot, plot
+from ai2bmd.report.sections import Section, Table, paragraph, table
+
+_SHOWN = "3J_HN_HA"
+_COLORS = (BLUE, ORANGE, GREEN, INK, GREY)
+_COUPLING_HEADER = ("chain", "residue", "name", "coupling", "value_Hz", "error_Hz", "relation_error_Hz", "relation")
+_PAIR_HEADER = (
+    "observable", "chain", "residue", "atoms", "measured", "measured_error", "predicted", "predicted_error",
+    "relation_error", "relation", "difference_in_errors",
+)  # fmt: skip
+
+
+def coupling_sections(couplings: Couplings) -> tuple[Section, ...]:
+    """3J(HN,HA) along the chain, and all couplings as a table; nothing where there is no coupling."""
+    if not couplings.couplings:
+        return ()
+    shown = [entry for entry in couplings.couplings if entry.coupling == _SHOWN]
+    relations = {entry.relation.name: entry.relation.source for entry in couplings.couplings}
+    figures = {"scalar_couplings": _bars(shown)} if shown else {}
+    body = figures["scalar_couplings"].html() if shown else paragraph("No residue has both HN and HA.")
+    note = (
+        "Bars: averages of the coupling itself over all frames. Error bars: standard error of the average and standard "
+        "deviation of the relation, together. All couplings of the backbone are in scalar_couplings.csv."
+    )
+    section = Section(
+        "Scalar couplings",
+        body,
+        note,
+        figures=figures,
+        tables={"scalar_couplings": Table(_COUPLING_HEADER, [_coupling_row(entry) for entry in couplings.couplings])},
+        methods=f"Scalar couplings were averaged over frames by Karplus relations ({', '.join(relations)}).",
+        citations=tuple(relations.values()),
+    )
+    return (section,)
+
+
+def comparison_sections(comparison: Comparison) -> tuple[Section, ...]:
+    """Predicted against measured values: correlation with error bars, chi2, and the pairs one by one."""
+    title = "Comparison with experiment"
+    reasons = [f"{label}: {reason}" for label, reason in comparison.left_out.items()]
+    if not comparison.pairs:
+        return (Section(title, paragraph("Nothing could be compared. " + "; ".join(reasons)), wide=True),)
+    drawing = _correlation(comparison)
+    body = drawing.html() + _summary(comparison) + _largest(comparison)
+    note = (
+        "Chi2 is the mean squared difference in units of its variance: that of the measurement where it is known, of "
+        f"the relation, and of the average over frames; about 1 is agreement. Measured values: {comparison.source}"
+    )
+    if comparison.without_error:
+        note += f" {comparison.without_error} averages have too few independent frames for an error; it counts as zero."
+    if reasons:
+        note += f" Left out: {'; '.join(reasons)}."
+    sources = [pair.relation_source for pair in comparison.pairs if pair.relation_source]
+    section = Section(
+        title,
+        body,
+        note,
+        wide=True,
+        figures={"experiment": drawing},
+        tables={"experiment": Table(_PAIR_HEADER, [_pair_row(pair) for pair in comparison.pairs])},
+        methods=f"{len(comparison.pairs)} values were compared with experiment (chi2 {comparison.chi2:.2f}).",
+        citations=tuple(dict.fromkeys([*sources, *([comparison.source] if comparison.source else [])])),
+    )
+    return (section,)
+
+
+def _bars(shown: list[Coupling]) -> Plot:
+    places = np.arange(len(shown))
+    values = [entry.estimate.value for entry in shown]
+    errors = [_both(entry.estimate.error, entry.relation.deviation_Hz) for entry in shown]
+    name = COUPLINGS[_SHOWN]
+    with plot(f"{name} of each residue", x="residue", y=f"{name} (Hz)") as drawing:
+        drawing.axes.bar(places, values, color=BLUE, width=0.7)
+        drawing.axes.errorbar(places, values, yerr=errors, fmt="none", ecolor=INK, elinewidth=1.0, capsize=2.0)
+        every = -(-len(shown) // 20)
+        labels = [f"{entry.residue_name}{entry.residue}" for entry in shown[::every]]
+        drawing.axes.set_xticks(places[::every], labels, rotation=90 if len(labels) > 6 else 0)
+        drawing.axes.grid(axis="x", visible=False)
+    return drawing
+
+
+def _correlation(comparison: Comparison) -> Plot:
+    unit = comparison.pairs[0].measured.unit
+    suffix = f" ({unit})" if unit else ""
+    observables = list(dict.fromkeys(pair.measured.observable for pair in comparison.pairs))
+    with plot(
+        "Predicted against measured values", x=f"measured{suffix}", y=f"predicted{suffix}", width_in=6.4, height_in=4.9
+    ) as drawing:
+        axes = drawing.axes
+        for number, observable in enumerate(observables):
+            pairs = comparison.of(observable).pairs
+            axes.errorbar(
+                [pair.measured.value for pair in pairs],
+                [pair.predicted.value for pair in pairs],
+                xerr=[np.nan_to_num(pair.measured.error) for pair in pairs],
+                yerr=[_both(pair.predicted.error, pair.relation_error) for pair in pairs],
+                fmt="os^Dv"[number // len(_COLORS) % 5],
+                color=_COLORS[number % len(_COLORS)],
+                markersize=5,
+                elinewidth=1.0,
+                label=COUPLINGS.get(observable, observable),
+            )
+        values = [value for pair in comparison.pairs for value in (pair.measured.value, pair.predicted.value)]
+        ends = [min(values), max(values)]
+        axes.plot(ends, ends, color=GREY, linewidth=1.0, zorder=0)
+        axes.legend(loc="upper left", ncols=2)
+    return drawing
+
+
+def _summary(comparison: Comparison) -> str:
+    """Chi2 of all pairs, and of each observable."""
+    observables = dict.fromkeys(pair.measured.observable for pair in comparison.pairs)
+    parts = [(COUPLINGS.get(name, name), comparison.of(name)) for name in observables]
+    if len(parts) > 1:
+        parts.insert(0, ("all", comparison))
+    rows = []
+    for name, part in parts:
+        units = {pair.measured.unit for pair in part.pairs}
+        rmsd = f"{part.rmsd:.2f} {units.pop()}" if len(units) == 1 else "\N{EN DASH}"
+        pearson = f"{part.pearson:.2f}" if np.isfinite(part.pearson) else "\N{EN DASH}"
+        rows.append((name, f"{len(part.pairs)}", f"{part.chi2:.2f}", rmsd, pearson))
+    return table(rows, header=("observable", "values", "chi2", "RMSD", "correlation"))
+
+
+def _largest(comparison: Comparison) -> str:
+    """The pairs that differ most."""
+    order = sorted(comparison.pairs, key=lambda pair: -abs(pair.difference / pair.error))[:10]
+    rows = [
+        (
+            pair.measured.label,
+            f"{pair.measured.value:g} {pair.measured.unit}",
+            str(pair.predicted),
+            f"{pair.difference / pair.error:+.1f}",
+        )
+        for pair in order
+    ]
+    return table(rows, header=("largest differences", "measured", "predicted", "in errors"))
+
+
+def _both(one: float, other: float) -> float:
+    return float(np.hypot(np.nan_to_num(one), np.nan_to_num(other)))
+
+
+def _coupling_row(entry: Coupling) -> tuple[float | str, ...]:
+    estimate, relation = entry.estimate, entry.relation
+    names = (entry.chain, str(entry.residue), entry.residue_name, entry.coupling)
+    return (*names, estimate.value, estimate.error, relation.deviation_Hz, relation.name)
+
+
+def _pair_row(pair: Compared) -> tuple[float | str, ...]:
+    measured, residue = pair.measured, pair.measured.residue
+    atoms = f"{measured.atoms_1} / {measured.atoms_2}" if measured.atoms_1 else ""
+    names = (measured.observable, measured.chain, "" if residue is None else str(residue), atoms)
+    numbers = (measured.value, measured.error, pair.predicted.value, pair.predicted.error, pair.relation_error)
+    return (*names, *numbers, pair.relation_name, pair.difference / pair.error)
