@@ -12,12 +12,13 @@ from jaxtyping import Float64, Int64
 
 from ai2bmd.analysis.kinetics.macrostates import Macrostates
 from ai2bmd.analysis.kinetics.markov_model import MarkovModel
-from ai2bmd.analysis.kinetics.resampling import spread
+from ai2bmd.analysis.kinetics.resampling import FEWEST_BLOCKS, WINDOWS_PER_BLOCK, spread
 from ai2bmd.analysis.kinetics.reversible import reversible
 from ai2bmd.analysis.kinetics.transitions import StateRuns, Transitions, count_transitions
 from ai2bmd.errors import InputError
 
 _STEPS = 5
+_POINTS = 6
 _REPEATS = 40
 _SMALL = 0.03
 """A deviation in a probability that does not matter."""
@@ -45,9 +46,15 @@ class ChapmanKolmogorov:
 
 
 def chapman_kolmogorov(
-    model: MarkovModel, states: Macrostates, trajectories: StateRuns, *, steps: int = _STEPS
+    model: MarkovModel, states: Macrostates, trajectories: StateRuns, *, steps: int | None = None
 ) -> ChapmanKolmogorov:
-    """Test a model of a fixed lag at up to some multiples of it, as far as the runs reach.
+    """Test a model of a fixed lag at some multiples of it, up to the slowest timescale, as far as the runs reach.
+
+    Args:
+        model: of the microstates.
+        states: between which probabilities are compared.
+        trajectories: state of each frame, that the model is of.
+        steps: the largest multiple; by the slowest timescale, at least 5, if None.
 
     Raises:
         InputError: the model has random lags, or no run reaches twice the lag time.
@@ -55,29 +62,45 @@ def chapman_kolmogorov(
     if len(model.transitions.lags) > 1:
         raise InputError("the Chapman-Kolmogorov test needs a model of a fixed lag time")
     lag = int(model.transitions.lags[0])
-    steps = min(steps, (max(map(len, trajectories)) - 1) // lag)
-    if steps < 2:
+    multiples = _multiples(model, trajectories, lag=lag, steps=steps)
+    if len(multiples) < 2:
         raise InputError(f"no run is longer than twice the lag time of {lag} frames; take longer runs or a shorter lag")
-    counted = [count_transitions(trajectories, lag=lag * step, longest_lag=lag * steps) for step in range(1, steps + 1)]
-    everywhere = [step for step in counted if set(model.transitions.states) <= set(step.states)]
-    usable = len(everywhere) if everywhere == counted[: len(everywhere)] else 1
+    longest = lag * int(multiples[-1])
+    counted = [count_transitions(trajectories, lag=lag * int(step), longest_lag=longest) for step in multiples]
+    connected = [bool(np.isin(model.transitions.states, step.states).all()) for step in counted]
+    usable = len(connected) if all(connected) else connected.index(False)
     if usable < 2:
         raise InputError("at twice the lag time some states are no longer connected; longer runs are needed")
+    multiples = multiples[:usable]
     matrices = [_resampled(step, model.transitions.states) for step in counted[:usable]]
-    predicted, estimated = _both(model, states, matrices)
+    predicted, estimated = _both(model, states, matrices, multiples)
     blocks = len(counted[0].blocks)
     errors = _spreads(estimated[1:], blocks)
     difference_errors = _spreads(predicted[1:] - estimated[1:], blocks)
-    passed, reason = _judge(predicted[0] - estimated[0], difference_errors, lag_ps=model.lag_ps)
+    passed, reason = _judge(predicted[0] - estimated[0], difference_errors, model.lag_ps * multiples)
     return ChapmanKolmogorov(
         states.names,
-        model.lag_ps * np.arange(1, usable + 1),
+        model.lag_ps * multiples,
         predicted[0],
         estimated[0],
         errors,
         difference_errors,
         passed,
         reason,
+    )
+
+
+def _multiples(
+    model: MarkovModel, trajectories: StateRuns, *, lag: int, steps: int | None
+) -> Int64[np.ndarray, " steps"]:
+    """Of the lag: from 1, evenly spread, as far as blocks of ten such lags fit into the data."""
+    if steps is None:
+        slowest = np.nan_to_num(model.slowest_ps) / model.lag_ps
+        most = max(_STEPS, sum(map(len, trajectories)) // (FEWEST_BLOCKS * WINDOWS_PER_BLOCK * lag))
+        steps = min(max(_STEPS, round(float(slowest))), most)
+    steps = min(steps, (max(map(len, trajectories)) - 1) // lag)
+    return (
+        np.unique(np.linspace(1, steps, min(steps, _POINTS)).round().astype(np.int64)) if steps > 1 else np.ones(1, int)
     )
 
 
@@ -91,7 +114,7 @@ def _resampled(
 
 
 def _both(
-    model: MarkovModel, states: Macrostates, matrices: list[np.ndarray]
+    model: MarkovModel, states: Macrostates, matrices: list[np.ndarray], multiples: Int64[np.ndarray, " steps"]
 ) -> tuple[Float64[np.ndarray, "copies steps states states"], Float64[np.ndarray, "copies steps states states"]]:
     """Predicted and estimated probabilities between the sets, of all data first."""
     inside = np.zeros((len(states.names), len(model.stationary)))
@@ -100,8 +123,8 @@ def _both(
     start = inside * model.stationary
     start /= start.sum(1, keepdims=True)
     predicted, estimated, ahead = [], [], start[None].repeat(len(matrices[0]), 0)
-    for counted in matrices:
-        ahead = ahead @ matrices[0]
+    for counted, passed in zip(matrices, np.diff(multiples, prepend=0), strict=True):
+        ahead = ahead @ np.linalg.matrix_power(matrices[0], int(passed))
         predicted.append(ahead @ inside.T)
         estimated.append(start @ counted @ inside.T)
     return np.stack(predicted, 1), np.stack(estimated, 1)
@@ -117,8 +140,7 @@ def _spreads(
 def _judge(
     deviations: Float64[np.ndarray, "steps states states"],
     errors: Float64[np.ndarray, "steps states states"],
-    *,
-    lag_ps: float,
+    times_ps: Float64[np.ndarray, " steps"],
 ) -> tuple[bool, str]:
     """The first step agrees by construction; of the others the one farthest beyond what does not matter counts."""
     sizes, allowed = np.abs(deviations[1:]), np.maximum(_SMALL, _SIGMAS * errors[1:])
@@ -126,6 +148,6 @@ def _judge(
     passed = bool(sizes[worst] <= allowed[worst])
     text = (
         f"prediction and count differ by {sizes[worst]:.2f} \N{PLUS-MINUS SIGN} {errors[1:][worst]:.2f} in probability "
-        f"after {lag_ps * (step + 2):.4g} ps"
+        f"after {times_ps[step + 1]:.4g} ps"
     )
     return passed, ("Passed: at worst " if passed else "Failed: ") + text + "."

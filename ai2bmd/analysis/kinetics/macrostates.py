@@ -1,7 +1,8 @@
 """States of interest as sets of microstates: found by their slow exchange, or named by whoever knows them.
 
 Found: PCCA+ (Röblitz, Weber, Adv. Data Anal. Classif. 7, 147, 2013), each microstate given to the state it belongs to
-most. Named: a microstate belongs to a named state when most of its frames do; microstates may stay outside of all.
+most; from a membership of 0.9 on it is in the core. Named: a microstate belongs to a named state when most of its
+frames do; microstates may stay outside of all, and every member is core.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,8 @@ from ai2bmd.analysis.kinetics.transitions import StateRuns
 from ai2bmd.errors import InputError
 
 _MOST_STATES = 5
+_CORE = 0.9
+"""Membership from which on a microstate is in the core of its state."""
 _GAP = 1.5
 """A smaller gap between timescales separates nothing: two states then say it all."""
 
@@ -27,8 +30,11 @@ class Macrostates:
     names: tuple[str, ...]
     members: tuple[Int64[np.ndarray, " microstates"], ...]
     """As numbered in the model."""
+    cores: tuple[Int64[np.ndarray, " microstates"], ...]
+    """The part of the members that is surely in the state: between these passages and paths are taken, for to cross a
+    border and to return at once is neither."""
     populations: tuple[Estimate, ...]
-    """At equilibrium."""
+    """Of the members, at equilibrium."""
     reason: str
     """How they were found."""
 
@@ -68,10 +74,14 @@ def find_macrostates(model: MarkovModel, *, count: int | None = None) -> Macrost
         count, reason = _count_by_gap(model)
     if not 2 <= count <= len(model.stationary):
         raise InputError(f"{count} states of {len(model.stationary)} microstates; give 2 to {len(model.stationary)}")
-    assignments = np.asarray(pcca(model.matrix, count, stationary_distribution=model.stationary).assignments)
-    sets = [np.flatnonzero(assignments == state) for state in range(count)]
-    sets = sorted((members for members in sets if len(members)), key=lambda members: -model.stationary[members].sum())
-    return _macrostates(model, tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(sets)]), sets, reason)
+    memberships = np.asarray(pcca(model.matrix, count, stationary_distribution=model.stationary).memberships)
+    sets = [np.flatnonzero(memberships.argmax(1) == state) for state in range(count)]
+    order = sorted(
+        (state for state in range(count) if len(sets[state])), key=lambda s: -model.stationary[sets[s]].sum()
+    )
+    cores = [np.flatnonzero(memberships[:, state] >= min(_CORE, memberships[:, state].max())) for state in order]
+    names = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(order)])
+    return _macrostates(model, names, [sets[state] for state in order], cores, reason)
 
 
 def name_macrostates(
@@ -101,16 +111,22 @@ def name_macrostates(
                 f"state {name!r} has {int(inside.sum())} frames, but is the larger part of no microstate: widen the "
                 "state, take more microstates, or features that tell it from the others"
             )
-    return _macrostates(model, tuple(frames), sets, "The states were named.")
+    return _macrostates(model, tuple(frames), sets, sets, "The states were named.")
 
 
-def _macrostates(model: MarkovModel, names: tuple[str, ...], sets: Sequence[np.ndarray], reason: str) -> Macrostates:
+def _macrostates(
+    model: MarkovModel,
+    names: tuple[str, ...],
+    sets: Sequence[np.ndarray],
+    cores: Sequence[np.ndarray],
+    reason: str,
+) -> Macrostates:
     samples = model.relaxations(model.slowest_ps)
     populations = tuple(
         model.estimate(model.stationary[members].sum(), model.stationaries[:, members].sum(1), samples=samples)
         for members in sets
     )
-    return Macrostates(names, tuple(sets), populations, reason)
+    return Macrostates(names, tuple(sets), tuple(cores), populations, reason)
 
 
 def _count_by_gap(model: MarkovModel) -> tuple[int, str]:

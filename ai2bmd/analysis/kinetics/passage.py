@@ -1,7 +1,8 @@
 """Mean first-passage times and rates between states of a Markov state model.
 
-From a state means from its microstates as populated at equilibrium. A passage shorter than the lag time is not seen:
-times of states that are left and entered again at once come out too long by up to about one lag.
+From a state means from the microstates of its core as populated at equilibrium, into a state into its core. A passage
+shorter than the lag time is not seen: times of cores that are left and entered again at once come out too long, by up
+to about one lag.
 """
 
 from dataclasses import dataclass
@@ -31,9 +32,9 @@ class Passage:
 def passages(model: MarkovModel, states: Macrostates) -> tuple[Passage, ...]:
     """Between every two states, both ways."""
     count = len(states.names)
-    into = [first_passage_times(model, members) for members in states.members]
+    into = [first_passage_times(model, members) for members in states.cores]
     values, copies = np.zeros((count, count)), np.zeros((count, count, len(model.matrices)))
-    for source, members in enumerate(states.members):
+    for source, members in enumerate(states.cores):
         for target in range(count):
             if source != target:
                 value, sampled = into[target]

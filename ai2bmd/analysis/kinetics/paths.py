@@ -59,7 +59,7 @@ def transition_paths(model: MarkovModel, states: Macrostates, source: str, targe
 
     if source == target:
         raise InputError(f"a path from {source!r} to itself; give two states")
-    begin, end = (states.members[states.index(name)] for name in (source, target))
+    begin, end = (states.cores[states.index(name)] for name in (source, target))
     committor, copies = committors(model, begin, end)
     rate, rates = sampled_values(model, lambda matrices, pi: _rates(matrices, pi, begin, end) / model.lag_ps)
     flux = reactive_flux(model.matrix, begin, end, stationary_distribution=model.stationary)
