@@ -21,6 +21,7 @@ from ai2bmd.report.provenance import provenance_sections
 from ai2bmd.report.ramachandran import analyse_backbone, backbone_sections
 from ai2bmd.report.sampling import sampling_sections
 from ai2bmd.report.sections import Fact, Section
+from ai2bmd.report.thermodynamics import thermodynamics_sections
 from ai2bmd.report.verdict import Verdict, judge
 from ai2bmd.viewer import fill_page, script_literal
 
@@ -108,6 +109,7 @@ def _sections(run: Run, energies: Energies, geometry: Geometry, movie: Movie) ->
         *density_sections(run),
         *geometry_sections(run, geometry),
         *sampling_sections(run),
+        *thermodynamics_sections(run.directory.path, run.settings.sampling),
         *equilibration_sections(run),
         *provenance_sections(run),
     )

@@ -63,10 +63,10 @@ def divide(series: Sequence[Pieces], *, what: str) -> Blocks:
     inefficiency = max(statistical_inefficiency(pieces) for pieces in series)
     samples = sum(frames) / inefficiency
     if samples < _FEWEST_SAMPLES:
+        runs = f"{len(frames)} runs hold" if len(frames) > 1 else "one run hold"
         raise InputError(
-            f"{what}: {sum(frames)} frames in {len(frames)} runs hold only {samples:.1f} independent samples, and "
-            f"{_FEWEST_SAMPLES:g} are the least that tell an error; simulate {_FEWEST_SAMPLES / samples:.0f} times as "
-            "long or more"
+            f"{what}: {sum(frames)} frames in {runs} only {samples:.1f} independent samples, and {_FEWEST_SAMPLES:g} "
+            f"are the least that tell an error; simulate {_FEWEST_SAMPLES / samples:.0f} times as long or more"
         )
     length = max(_INEFFICIENCIES * inefficiency, sum(frames) / _MOST_BLOCKS)
     length = max(1.0, min(length, sum(frames) / _FEWEST_BLOCKS))
