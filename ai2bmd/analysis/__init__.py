@@ -78,6 +78,7 @@ _MODULES = {
     "make_level": "thermodynamics.level_energies",
     "markov_model": "kinetics.markov_model",
     "mean": "errors_of_means",
+    "melting_of_exchange": "thermodynamics.exchange_melting",
     "name_macrostates": "kinetics.macrostates",
     "native_contacts": "structure.contacts",
     "open_files": "trajectories",

@@ -106,7 +106,7 @@ def level_changes(
         shown: whether to show progress.
 
     Raises:
-        InputError: the run is biased or tempered, or a file of it is missing or damaged.
+        InputError: the run is biased, tempered or at constant energy, or a file of it is missing or damaged.
     """
     directory = RunDirectory(run)
     if not directory.settings.is_file():
@@ -117,6 +117,8 @@ def level_changes(
             f"{run} is a run of {settings.sampling.method}, whose frames are not of one ensemble; give a plain run, or "
             "one of replica exchange"
         )
+    if settings.ensemble == "nve":
+        raise InputError(f"{run} is a run at constant energy, whose frames have no temperature; give one at nvt or npt")
     with open_frames(directory.trajectory, solvent=False) as reader:
         if not np.array_equal(reader.atomic_numbers, level.atomic_numbers):
             raise InputError(f"{directory.trajectory} is of another protein than the level was made for")

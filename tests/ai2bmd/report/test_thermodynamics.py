@@ -108,11 +108,28 @@ def run_of(path: Path, examples: Path, *, time: str, sampling: dict) -> tuple[Pa
 
 
 def test_temperatures_of_replica_exchange_are_put_together(tmp_path: Path, examples):
+    """A real run of a moment, its table continued with frames of known energies, which all are independent."""
     exchange = {"method": "replica-exchange", "temperatures": ["300 K", "330 K"]}
-    path, sampling = run_of(tmp_path / "run", examples, time="1500fs", sampling=exchange)
+    path, sampling = run_of(tmp_path / "run", examples, time="10fs", sampling=exchange)
+    (short,) = thermodynamics_sections(path, sampling)
+    assert "Not possible: 300 K: its 3 frames hold" in short.body
+    table, generator = path / "sampling.csv", np.random.default_rng(5)
+    rows = [table.read_text().splitlines()[0]]
+    assert rows[0] == "step,time_ps,temperature_index,thermostat_K,replica,phi_A1_deg,potential_energy_eV"
+    for step in range(400):
+        replicas = generator.permutation(2)
+        for index, temperature_K in enumerate((300.0, 330.0)):
+            energy_eV = thermal_energy(temperature_K) * generator.gamma(10.0) / 23.06
+            phi_deg = generator.normal(-80.0, 20.0)
+            rows.append(f"{5 * step},0,{index},{temperature_K},{replicas[index]},{phi_deg:.6g},{energy_eV:.8g}")
+    table.write_text("\n".join(rows) + "\n")
     sections = thermodynamics_sections(path, sampling)
     titles = [section.title for section in sections]
     assert titles == ["Overlap of ensembles", "Heat capacity", "Free energy along phi A1 (\N{DEGREE SIGN})"]
+    capacity = np.array(sections[1].tables["heat_capacity"].rows)
+    assert (np.abs(capacity[:, 1] - 10.0 * 1.987e-3) < 4.0 * capacity[:, 2]).all()
+    profile = np.array(sections[2].tables["free_energy_phi_A1_deg"].rows)
+    assert abs(profile[np.argmin(profile[:, 1]), 0] + 80.0) < 25.0
     assert thermodynamics_sections(path, None) == ()
 
 

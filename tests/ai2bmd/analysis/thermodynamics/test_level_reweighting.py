@@ -9,6 +9,7 @@ from ai2bmd.analysis.thermodynamics.level_energies import correction_energies, l
 from ai2bmd.analysis.thermodynamics.level_reweighting import reweight_level, second_cumulant, state_shift
 from ai2bmd.analysis.thermodynamics.weights import weighted_mean
 from ai2bmd.errors import InputError
+from ai2bmd.structure import read_prepared
 
 KT = thermal_energy(300.0)
 
@@ -118,3 +119,25 @@ def test_a_run_of_the_force_field_gets_the_correction_of_a_model(tmp_path, dipep
         np.testing.assert_array_equal(again, found)
     with pytest.raises(InputError, match="chooses 12"):
         correction_energies(universe, level, cache=cache, selection="name H*", shown=False)
+
+
+@pytest.mark.parametrize("coupling", ["whole", "units"])
+def test_a_committee_gives_the_mean_of_its_members(coupling, examples, committee_model):
+    prepared = examples / "alanine_dipeptide.pdb"
+    level = make_level(prepared, coupling=coupling, model=committee_model, device="cpu")
+    start = read_prepared(prepared).positions_A
+    frames = start + 0.05 * np.random.default_rng(7).normal(size=(3, *start.shape))
+    single = [level.correction.evaluate(frame).energy for frame in frames]
+    np.testing.assert_allclose(level.correction.energies(frames), single, atol=1e-4)
+
+
+def test_runs_whose_frames_are_of_no_single_ensemble_are_refused(tmp_path, examples, dipeptide_run, random_model):
+    level = make_level(examples / "alanine_dipeptide.pdb", model=random_model, device="cpu")
+    run = dipeptide_run(tmp_path / "run", time="20fs", ensemble="nve")
+    with pytest.raises(InputError, match="at constant energy"):
+        level_changes(run, level, shown=False)
+    sampling = {"method": "metadynamics", "every": 5, "variables": [{"phi": "A 1"}]}
+    with pytest.raises(InputError, match="a run of metadynamics"):
+        level_changes(dipeptide_run(tmp_path / "biased", time="20fs", sampling=sampling), level, shown=False)
+    with pytest.raises(InputError, match="not a run directory"):
+        level_changes(tmp_path, level, shown=False)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from ai2bmd.analysis.thermodynamics.constants import GAS_CONSTANT_KCAL, thermal_energy
+from ai2bmd.analysis.thermodynamics.exchange_melting import melting_of_exchange
+from ai2bmd.analysis.thermodynamics.exchange_run import ExchangeRun
 from ai2bmd.analysis.thermodynamics.folding import (
     Stability,
     assign_folded,
@@ -137,3 +139,26 @@ def test_ensembles_put_together_know_the_stability_of_a_two_state_model():
         assert abs(found.temperature.value - melting_K) < 4.5 * found.temperature.error
         assert abs(found.enthalpy.value - gap) < 4.5 * found.enthalpy.error
     assert (inside >= 51).all(), inside
+
+
+def test_melting_of_replica_exchange_in_one_line():
+    """Two states as above, at each temperature; three replicas of frames that swap at random."""
+    generator, temperatures_K, gap, melting_K = np.random.default_rng(6), (315.0, 330.0, 345.0), 14.0, 330.0
+    energies, values = [], []
+    for temperature_K in temperatures_K:
+        kT = thermal_energy(temperature_K)
+        share = 1.0 / (1.0 + np.exp(-gap * (1.0 - temperature_K / melting_K) / kT))
+        state = (generator.random(2000) < share).astype(float)
+        energies.append(kT * generator.gamma(10.0, size=2000) + gap * (1.0 - state))
+        values.append(np.where(state == 1.0, 1.0, 5.0) + generator.normal(scale=0.3, size=2000))
+    replica = np.array([generator.permutation(3) for _ in range(2000)]).T
+    run = ExchangeRun(temperatures_K, np.array(energies), replica, {"rmsd_A": np.array(values)})
+    found = melting_of_exchange([run], "rmsd_A", 3.0, folded="below")
+    assert abs(found.temperature.value - melting_K) < 4.0 * found.temperature.error < 8.0
+    assert abs(found.enthalpy.value - gap) < 4.0 * found.enthalpy.error < 4.0
+    twice = melting_of_exchange([run, run.from_frame(1000)], "rmsd_A", 3.0, folded="below")
+    assert twice.temperature.error < found.temperature.error
+    with pytest.raises(InputError, match=r"looked at \(rmsd_A\), got 'q'"):
+        melting_of_exchange([run], "q", 0.5, folded="above")
+    with pytest.raises(InputError, match="does not go from positive to negative"):
+        melting_of_exchange([run], "rmsd_A", 3.0, folded="above")
