@@ -92,11 +92,14 @@ def main() -> None:
         run(options.output / f"plain-{number}", **shared, seed=number + 1, sampling=None)
         for number in range(1, options.plain + 1)
     ]
+    compare(options.output, biased, plain, temperature_K=parse_quantity(options.temperature, "K"))
 
+
+def compare(output: Path, biased: Path, plain: list[Path], *, temperature_K: float) -> None:
+    """Print by how much surfaces and profiles differ, and draw them."""
     angles = [dihedrals(path) for path in plain]
     metadynamics = read_metadynamics(biased)
     weighted = reweight_metadynamics(metadynamics)
-    temperature_K = parse_quantity(options.temperature, "K")
     surfaces: list[FreeEnergy] = []
     for columns, name in ((slice(None), "surface"), (slice(0, 1), "phi"), (slice(1, 2), "psi")):
         axes = {key: value[columns] for key, value in AXES.items()}
@@ -110,9 +113,9 @@ def main() -> None:
             tell("surface: bias, reweighted metadynamics", compare_with_bias(found, metadynamics))
         else:
             drawing = draw_profile(known, other=found, labels=("plain runs", "metadynamics"))
-            drawing.write_png(options.output / f"{name}.png")
+            drawing.write_png(output / f"{name}.png")
     for surface, name in zip(surfaces, ("plain", "metadynamics"), strict=True):
-        draw_surface(surface).write_png(options.output / f"{name}.png")
+        draw_surface(surface).write_png(output / f"{name}.png")
     unweighted = free_energy([metadynamics.values], temperature_K, bins=BINS, **AXES)
     tell("surface: metadynamics without weights, plain", compare_free_energies(surfaces[0], unweighted))
 

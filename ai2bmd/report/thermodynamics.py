@@ -46,7 +46,9 @@ def _told(make: Callable[[], tuple[Section, ...]], *, title: str) -> tuple[Secti
 
 
 def _exchange(path: Path) -> tuple[Section, ...]:
-    run = read_exchange_run(path)
+    whole = read_exchange_run(path)
+    run = whole.at_rest()
+    left_out = whole.energies_kcal_mol.shape[1] - run.energies_kcal_mol.shape[1]
     ensembles = join_exchange_runs([run])
     lowest, highest = run.temperatures_K[0], run.temperatures_K[-1]
     temperatures_K = np.linspace(lowest, highest, _TEMPERATURES).tolist()
@@ -60,7 +62,10 @@ def _exchange(path: Path) -> tuple[Section, ...]:
                     f"Free energy along {readable(name)}",
                     ensembles.free_energy(list(values), lowest, names=[name], periods=[period]),
                     name=f"free_energy_{name}",
-                    origin=f"At {lowest:g} K from the frames of all temperatures.",
+                    origin=(
+                        f"At {lowest:g} K from the frames of all temperatures, without the first {left_out} before "
+                        "they came to rest."
+                    ),
                 ),
             ),
             title=f"Free energy along {readable(name)}",

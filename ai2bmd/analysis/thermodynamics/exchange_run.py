@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float64, Int64
 
-from ai2bmd.analysis.correlation import statistical_inefficiency
+from ai2bmd.analysis.correlation import find_equilibration, statistical_inefficiency
 from ai2bmd.analysis.thermodynamics.constants import KCAL_PER_EV
 from ai2bmd.analysis.thermodynamics.temperatures import TemperatureEnsembles, join_temperatures
 from ai2bmd.errors import InputError
@@ -33,6 +33,12 @@ class ExchangeRun:
         """Without the frames before one."""
         rest = {name: values[:, start:] for name, values in self.variables.items()}
         return ExchangeRun(self.temperatures_K, self.energies_kcal_mol[:, start:], self.replica[:, start:], rest)
+
+    def at_rest(self) -> "ExchangeRun":
+        """Without the frames before the energy came to rest at every temperature, half of all at most."""
+        frames = self.energies_kcal_mol.shape[1]
+        start = max(find_equilibration(own).start for own in self.energies_kcal_mol)
+        return self.from_frame(min(start, frames // 2))
 
 
 def read_exchange_run(path: Path) -> ExchangeRun:

@@ -58,3 +58,13 @@ def test_a_slow_structure_that_walks_through_temperatures_is_not_taken_for_many(
     assert join_exchange_runs([ExchangeRun((300.0, 320.0), energies, replica, {})]).mbar.samples.sum() > frames
     with pytest.raises(InputError, match="the same temperatures"):
         join_exchange_runs([run, ExchangeRun((300.0, 321.0), energies, replica, {"q": values})])
+
+
+def test_the_beginning_is_left_out_until_all_temperatures_are_at_rest():
+    generator = np.random.default_rng(2)
+    energies = generator.normal(size=(2, 1000))
+    energies[1, :100] += 20.0 * np.exp(-np.arange(100) / 30.0)
+    run = ExchangeRun((300.0, 320.0), energies, np.zeros((2, 1000), int), {"q": energies})
+    kept = run.at_rest()
+    assert 850 <= kept.energies_kcal_mol.shape[1] <= 980
+    np.testing.assert_array_equal(kept.variables["q"], energies[:, -kept.energies_kcal_mol.shape[1] :])
