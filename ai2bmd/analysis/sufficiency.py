@@ -50,6 +50,8 @@ def judge_mean(name: str, pieces: Pieces, *, unit: str = "") -> Sufficiency:
     estimate = mean(settled, unit=unit)
     complaints = _complaints(settled, restless=_restless(pieces, starts))
     samples = estimate.effective_samples
+    if estimate.error == 0.0:
+        return Sufficiency(name, estimate, "look", "it never changed in these frames, which may be too few", starts)
     if not np.isfinite(estimate.error) or samples < POOR_SAMPLES:
         few = f"{samples:.0f} independent samples are too few"
         return Sufficiency(name, estimate, "poor", "; ".join([few, *complaints]), starts)

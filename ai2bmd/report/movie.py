@@ -5,11 +5,11 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Float64, Int64
 from openmm import app, unit
 
 from ai2bmd.analysis.superposition import superpose, superposed_atoms
-from ai2bmd.report.load import Run
+from ai2bmd.analysis.trajectories import Trajectory
 from ai2bmd.report.sections import Section
 from fragmentation.topology import ProteinTopology
 
@@ -30,6 +30,10 @@ class Movie:
     coordinates: str
     """Base64 of (frames, atoms, 3) 16-bit integers, little endian, in steps of `step_A`."""
     step_A: float
+    frames: int
+    """Of the trajectory."""
+    name: str
+    """Of the trajectory."""
     left_out: str
     """What of the protein is not shown, in words; empty if all is."""
 
@@ -43,22 +47,49 @@ class Movie:
         }
 
 
-def make_movie(run: Run) -> Movie:
-    """Choose frames and atoms so that the page stays small, superposed on the first frame."""
-    shown, left_out = shown_atoms(run.protein)
-    frames = chosen_frames(run.frames, atoms=len(shown))
-    _, turned = superpose(run.positions_A[frames], run.positions_A[0], atoms=superposed_atoms(run.protein)[0])
+def make_movie(
+    molecule: ProteinTopology,
+    positions_A: Float32[np.ndarray, "frames atoms 3"],
+    time_ps: Float64[np.ndarray, " frames"],
+    *,
+    frames: int,
+    name: str = "",
+) -> Movie:
+    """Pack frames, superposed on the first.
+
+    Args:
+        molecule: its atoms.
+        positions_A: of the frames shown; `chosen_frames` names those that keep the page small.
+        time_ps: of them.
+        frames: of the whole trajectory.
+        name: of the trajectory.
+    """
+    shown, left_out = shown_atoms(molecule)
+    _, turned = superpose(positions_A, positions_A[0], atoms=superposed_atoms(molecule)[0])
     turned = turned[:, shown] - turned[0, shown].mean(0)
     reach = float(np.abs(turned).max())
     step = max(_STEP_A, reach / 32767)
     packed = np.rint(turned / step).astype("<i2")
     return Movie(
-        pdb=_pdb(run.topology, run.protein_atoms[shown], turned[0]),
-        time_ps=run.time_ps[frames].round(6).tolist(),
+        pdb=_pdb(molecule, shown, turned[0]),
+        time_ps=time_ps.round(6).tolist(),
         coordinates=base64.b64encode(packed.tobytes()).decode(),
         step_A=step,
+        frames=frames,
+        name=name,
         left_out=left_out,
     )
+
+
+def movie_of(trajectory: Trajectory) -> Movie:
+    """Of a trajectory: its first frame, and others at even distances."""
+    atoms = len(shown_atoms(trajectory.molecule)[0])
+    stride = -(-trajectory.frames // len(chosen_frames(trajectory.frames, atoms=atoms)))
+    chunks = [chunk for chunk in trajectory.chunks(stride=stride) if len(chunk.frames)]
+    frames = np.concatenate([chunk.frames for chunk in chunks])
+    positions_A = np.concatenate([chunk.positions_A for chunk in chunks])
+    times_ps = trajectory.time_ps[frames]
+    return make_movie(trajectory.molecule, positions_A, times_ps, frames=trajectory.frames, name=trajectory.name)
 
 
 def shown_atoms(protein: ProteinTopology) -> tuple[Int64[np.ndarray, " shown"], str]:
@@ -77,10 +108,17 @@ def chosen_frames(frames: int, *, atoms: int) -> Int64[np.ndarray, " chosen"]:
     return np.unique(np.linspace(0, frames - 1, count).round().astype(np.int64))
 
 
-def movie_section(run: Run, movie: Movie) -> Section:
-    """The viewer; the script of the page brings it to life."""
+def movie_section(movie: Movie, *, of: int = 1) -> Section:
+    """The viewer; the script of the page brings it to life.
+
+    Args:
+        movie: what it shows.
+        of: number of trajectories of which it shows one.
+    """
     shown = len(movie.time_ps)
-    note = "The first frame." if run.frames == 1 else f"{shown} of {run.frames} frames, superposed on the first."
+    note = f"{shown} of {movie.frames} frames, superposed on the first." if movie.frames > 1 else "The first frame."
+    if of > 1:
+        note = f"{movie.name}, one of {of} trajectories: {note}"
     if movie.left_out:
         note += f" For size, {movie.left_out} are not shown."
     body = (
@@ -95,19 +133,21 @@ def movie_section(run: Run, movie: Movie) -> Section:
 
 
 def _pdb(
-    topology: app.Topology, atoms: Int64[np.ndarray, " shown"], positions_A: Float32[np.ndarray, "shown 3"]
+    molecule: ProteinTopology, atoms: Int64[np.ndarray, " shown"], positions_A: Float32[np.ndarray, "shown 3"]
 ) -> str:
     """The shown atoms alone, with their chains and residue numbers."""
-    everything = list(topology.atoms())
     part, chain, residue, previous = app.Topology(), None, None, None
-    for index in atoms.tolist():
-        atom = everything[index]
-        if previous is None or atom.residue.chain is not previous.residue.chain:
-            chain = part.addChain(atom.residue.chain.id)
-        if previous is None or atom.residue is not previous.residue:
-            residue = part.addResidue(atom.residue.name, chain, atom.residue.id, atom.residue.insertionCode)
-        part.addAtom(atom.name, atom.element, residue)
-        previous = atom
+    for atom in atoms.tolist():
+        here = int(molecule.residue_index[atom])
+        if previous is None or molecule.chain_ids[here] != molecule.chain_ids[previous]:
+            chain = part.addChain(molecule.chain_ids[here])
+        if here != previous:
+            number = molecule.residue_numbers[here].strip()
+            code = number[-1] if number[-1:].isalpha() else ""
+            residue = part.addResidue(molecule.residue_names[here], chain, number.removesuffix(code), code or " ")
+        element = app.Element.getByAtomicNumber(int(molecule.atomic_numbers[atom]))
+        part.addAtom(molecule.atom_names[atom], element, residue)
+        previous = here
     pdb = io.StringIO()
     app.PDBFile.writeFile(part, unit.Quantity(positions_A.astype(np.float64), unit.angstrom), pdb, keepIds=True)
     return pdb.getvalue()

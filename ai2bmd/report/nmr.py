@@ -1,13 +1,20 @@
 """Scalar couplings of the backbone, and how predictions compare with measured values."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from ai2bmd.analysis.estimate import Estimate
 from ai2bmd.analysis.nmr.comparison import Compared, Comparison
 from ai2bmd.analysis.nmr.couplings import Coupling, Couplings
 from ai2bmd.analysis.nmr.karplus import COUPLINGS
 from ai2bmd.report.figures import BLUE, GREEN, GREY, INK, ORANGE, Plot, plot
 from ai2bmd.report.sections import Section, Table, paragraph, table
 
+_ORDER = (
+    "Henry, Szabo, Influence of vibrational motion on solid state line shapes and NMR relaxation, J. Chem. Phys. 82, "
+    "4753 (1985)"
+)
 _SHOWN = "3J_HN_HA"
 _COLORS = (BLUE, ORANGE, GREEN, INK, GREY)
 _COUPLING_HEADER = ("chain", "residue", "name", "coupling", "value_Hz", "error_Hz", "relation_error_Hz", "relation")
@@ -41,9 +48,43 @@ def coupling_sections(couplings: Couplings) -> tuple[Section, ...]:
     return (section,)
 
 
-def comparison_sections(comparison: Comparison) -> tuple[Section, ...]:
-    """Predicted against measured values: correlation with error bars, chi2, and the pairs one by one."""
-    title = "Comparison with experiment"
+def order_section(labels: Sequence[str], order: Sequence[Estimate], *, superposed: str) -> Section:
+    """Order parameters of the N-H bonds along the chain.
+
+    Args:
+        labels: of the residues.
+        order: S2 of each.
+        superposed: the atoms whose superposition takes the tumbling of the molecule away, in words.
+    """
+    places = np.arange(len(labels))
+    values, errors = (np.array([getattr(one, name) for one in order]) for name in ("value", "error"))
+    with plot("Order parameter of each N-H bond", x="residue", y="S\u00b2 of N-H") as drawing:
+        drawing.axes.errorbar(places, values, yerr=np.nan_to_num(errors), fmt="o-", color=GREEN, markersize=4)
+        drawing.axes.set_ylim(0.0, 1.05)
+        every = -(-len(labels) // 20)
+        drawing.axes.set_xticks(places[::every], labels[::every], rotation=90 if len(labels) > 6 else 0)
+    rows = [(label, float(value), float(error)) for label, value, error in zip(labels, values, errors, strict=True)]
+    return Section(
+        "Order parameters",
+        drawing.html(),
+        f"S\u00b2 of N-H in the long-time limit, {superposed} superposed: 1 does not move, 0 points anywhere. Motions "
+        "slower than the trajectory are not in it.",
+        figures={"order_parameters": drawing},
+        tables={"order_parameters": Table(("residue", "s2", "standard_error"), rows)},
+        methods="Order parameters of N-H are the long-time limit of the correlation function of the second Legendre "
+        "polynomial.",
+        citations=(_ORDER,),
+    )
+
+
+def comparison_sections(comparison: Comparison, *, kind: str = "values") -> tuple[Section, ...]:
+    """Predicted against measured values: correlation with error bars, chi2, and the pairs one by one.
+
+    Args:
+        comparison: of one kind of values.
+        kind: its name, in words.
+    """
+    title, name = f"Comparison with experiment: {kind}", f"experiment_{kind.replace(' ', '_')}"
     reasons = [f"{label}: {reason}" for label, reason in comparison.left_out.items()]
     if not comparison.pairs:
         return (Section(title, paragraph("Nothing could be compared. " + "; ".join(reasons)), wide=True),)
@@ -63,9 +104,9 @@ def comparison_sections(comparison: Comparison) -> tuple[Section, ...]:
         body,
         note,
         wide=True,
-        figures={"experiment": drawing},
-        tables={"experiment": Table(_PAIR_HEADER, [_pair_row(pair) for pair in comparison.pairs])},
-        methods=f"{len(comparison.pairs)} values were compared with experiment (chi2 {comparison.chi2:.2f}).",
+        figures={name: drawing},
+        tables={name: Table(_PAIR_HEADER, [_pair_row(pair) for pair in comparison.pairs])},
+        methods=f"{len(comparison.pairs)} measured {kind} were compared with predictions (chi2 {comparison.chi2:.2f}).",
         citations=tuple(dict.fromkeys([*sources, *([comparison.source] if comparison.source else [])])),
     )
     return (section,)

@@ -13,7 +13,8 @@ from ai2bmd import __version__
 from ai2bmd.errors import InputError
 from ai2bmd.replicas.layout import ReplicaDirectory
 from ai2bmd.report.figures import draw_course, plot, time_label
-from ai2bmd.report.report import analyse, replace_text, write_report
+from ai2bmd.report.page import replace_text
+from ai2bmd.report.report import analyse, write_report
 from ai2bmd.report.sections import Section
 from ai2bmd.report.verdict import Verdict
 from ai2bmd.viewer import fill_page

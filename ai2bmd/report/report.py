@@ -16,7 +16,8 @@ from ai2bmd.report.equilibration import equilibration_sections
 from ai2bmd.report.error_bars import error_bar_sections
 from ai2bmd.report.geometry import Geometry, analyse_geometry, geometry_facts, geometry_sections
 from ai2bmd.report.load import Run, load_run
-from ai2bmd.report.movie import Movie, make_movie, movie_section
+from ai2bmd.report.movie import Movie, chosen_frames, make_movie, movie_section, shown_atoms
+from ai2bmd.report.page import replace_text
 from ai2bmd.report.provenance import provenance_sections
 from ai2bmd.report.ramachandran import analyse_backbone, backbone_sections
 from ai2bmd.report.sampling import sampling_sections
@@ -62,11 +63,11 @@ def write_report(run_directory: Path, *, analysis: Analysis | None = None) -> Pa
     """
     analysis = analysis or analyse(run_directory)
     run, energies, geometry = analysis.run, analysis.energies, analysis.geometry
-    movie = make_movie(run)
+    movie = _movie(run)
     values = {
         "title": html.escape(run_directory.resolve().name),
-        "verdict": _verdict(analysis.verdict),
-        "facts": "".join(fact.html() for fact in _facts(run, energies, geometry)),
+        "verdict": verdict_html(analysis.verdict),
+        "facts": "".join(fact.html() for fact in run_facts(run, energies, geometry)),
         "sections": "".join(section.html() for section in _sections(run, energies, geometry, movie)),
         "movie": script_literal(movie.data()),
         "footer": html.escape(f"ai2bmd {__version__}: numbers of each frame in analysis.csv, energies in log.csv"),
@@ -77,7 +78,13 @@ def write_report(run_directory: Path, *, analysis: Analysis | None = None) -> Pa
     return report
 
 
-def _facts(run: Run, energies: Energies, geometry: Geometry) -> tuple[Fact, ...]:
+def _movie(run: Run) -> Movie:
+    frames = chosen_frames(run.frames, atoms=len(shown_atoms(run.protein)[0]))
+    return make_movie(run.protein, run.positions_A[frames], run.time_ps[frames], frames=run.frames)
+
+
+def run_facts(run: Run, energies: Energies, geometry: Geometry) -> tuple[Fact, ...]:
+    """Headline numbers of a run."""
     length, speed = float(run.time_ps[-1]), run.speed_ns_per_day
     residues, chains = len(run.residue_labels), len(set(run.protein.chain_ids))
     every = f", every {run.stride}th read" if run.stride > 1 else ""
@@ -102,7 +109,7 @@ def _sections(run: Run, energies: Energies, geometry: Geometry, movie: Movie) ->
     """In the order of the page, two to a row."""
     backbone = backbone_sections(run, analyse_backbone(run))
     return (
-        movie_section(run, movie),
+        movie_section(movie),
         *backbone,
         *energy_sections(run, energies),
         *error_bar_sections(run),
@@ -115,7 +122,8 @@ def _sections(run: Run, energies: Energies, geometry: Geometry, movie: Movie) ->
     )
 
 
-def _verdict(verdict: Verdict) -> str:
+def verdict_html(verdict: Verdict) -> str:
+    """One word in its colour, and the sentences."""
     text = " ".join(verdict.sentences)
     return f'<p class="verdict"><b class="{verdict.grade}">{verdict.headline}</b> {html.escape(text)}</p>'
 
@@ -128,10 +136,3 @@ def _numbers(run: Run, geometry: Geometry) -> str:
         for step, time, rmsd, radius in zip(*map(np.asarray, columns), strict=True)
     ]
     return "\n".join(lines) + "\n"
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -40,7 +40,7 @@ def test_comparison_with_a_table():
     assert f"{comparison.chi2:.2f}" in page
     assert "Graf, Nguyen, Stock, Schwalbe" in page
     assert "psi is not known" in page  # 1J(N,CA) of the last residue
-    rows = list(csv.DictReader(io.StringIO(section.tables["experiment"].csv())))
+    rows = list(csv.DictReader(io.StringIO(section.tables["experiment_values"].csv())))
     assert len(rows) == len(comparison.pairs) == 13
     squares = [float(row["difference_in_errors"]) ** 2 for row in rows]
     assert abs(np.mean(squares) - comparison.chi2) < 1e-3

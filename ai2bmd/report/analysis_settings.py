@@ -1,0 +1,109 @@
+"""The settings file of `ai2bmd analyze`: what is analysed, and the choices that have a default."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+from pydantic import Field
+
+from ai2bmd.errors import InputError
+from ai2bmd.simulation.quantities import Angstrom, Kelvin, Picoseconds
+from ai2bmd.simulation.settings import REASONS, hint, read_settings
+
+Part = Literal["structure", "nmr", "kinetics", "thermodynamics"]
+PARTS: tuple[Part, ...] = ("structure", "nmr", "kinetics", "thermodynamics")
+
+
+class _Settings(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Folding(_Settings):
+    """What counts as folded: one quantity with a threshold to either side, and between them the state last visited."""
+
+    by: Literal["native-contacts", "rmsd"] = "native-contacts"
+    folded: float
+    """Share of native contacts above, or RMSD (A) below which a frame is folded."""
+    unfolded: float
+    """The same for unfolded."""
+
+    @pydantic.model_validator(mode="after")
+    def _in_order(self) -> "Folding":
+        more = self.folded > self.unfolded
+        if more != (self.by == "native-contacts") or self.folded == self.unfolded:
+            wanted = "above" if self.by == "native-contacts" else "below"
+            raise ValueError(f"folded: expected a value {wanted} that of unfolded, for it is of {self.by}")
+        return self
+
+
+class Kinetics(_Settings):
+    """Of the Markov state model."""
+
+    features: Literal["backbone", "backbone and side chains"] = "backbone"
+    """Dihedral angles, each as sine and cosine."""
+    reduction: Literal["tica", "vamp"] = "tica"
+    projection: Literal["tica", "vamp"] = "tica"
+    lag_ps: Picoseconds | None = Field(default=None, alias="lag", gt=0)
+    """None: the shortest at which the slowest timescale no longer rises."""
+    dimensions: int | None = Field(default=None, ge=1)
+    """Of the slow components; None: by the data."""
+    microstates: int | None = Field(default=None, ge=2)
+    """None: by the number of frames."""
+    states: int | None = Field(default=None, ge=2, le=20)
+    """None: by the largest gap between timescales."""
+    lags: Literal["fixed", "random"] = "fixed"
+    """Random: drawn for every pair of frames about the lag time (docs/analysis.md)."""
+
+
+class AnalysisSettings(_Settings):
+    """Settings of an analysis; paths in the file are relative to it."""
+
+    parts: tuple[Part, ...] = Field(default=PARTS, min_length=1)
+    selection: str | None = None
+    """Atoms to analyse, in MDAnalysis' language; the protein if None."""
+    superpose_on: str | None = None
+    """Of these, what is superposed for RMSD, fluctuation, clusters and principal components; C-alphas if None."""
+    reference: Path | None = None
+    """Structure that RMSD and native contacts refer to; the first frame if None."""
+    temperature_K: Kelvin | None = Field(default=None, alias="temperature", gt=0)
+    """None: that of the run; trajectories of other programs have none, and then no free energies."""
+    cluster_cutoff_A: Angstrom = Field(default=1.5, alias="cluster_cutoff", gt=0)
+    """RMSD within which frames are of one cluster."""
+    parametrisations: dict[str, str] = Field(default_factory=dict)
+    """Karplus relation by the name of the coupling, such as 3J_HN_HA: hu-bax-1997."""
+    folding: Folding | None = None
+    kinetics: Kinetics = Kinetics()
+
+
+def read_analysis_settings(path: Path) -> AnalysisSettings:
+    """Read and check a settings file; its paths become absolute.
+
+    Raises:
+        InputError: it cannot be read, a key is unknown (the nearest known one is named), or a value cannot be.
+    """
+    settings = _checked(read_settings(path), where=str(path))
+    if settings.reference is None:
+        return settings
+    return settings.model_copy(update={"reference": (path.absolute().parent / settings.reference).resolve()})
+
+
+def _checked(values: dict[Any, Any], *, where: str) -> AnalysisSettings:
+    try:
+        return AnalysisSettings.model_validate(values)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            raise InputError(
+                f"{where}: unknown setting {name!r}; {hint(str(first['loc'][-1]), _known(first))}"
+            ) from error
+        reason = REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
+        given = f", got {first['input']!r}" if name and first["type"] != "missing" else ""
+        raise InputError(f"{where}: {name + ': ' if name else ''}{reason}{given}") from error
+
+
+def _known(error: Any) -> list[str]:
+    """Names that the section of an unknown one has."""
+    sections: dict[str, type[pydantic.BaseModel]] = {"folding": Folding, "kinetics": Kinetics}
+    section = sections[str(error["loc"][0])] if len(error["loc"]) > 1 else AnalysisSettings
+    return [field.alias or name for name, field in section.model_fields.items()]

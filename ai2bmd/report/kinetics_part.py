@@ -1,0 +1,140 @@
+"""The kinetics of a study: dihedral angles as features, states as the settings name them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Bool
+
+from ai2bmd.analysis.kinetics.analysis import KineticsSettings, analyse_kinetics
+from ai2bmd.analysis.kinetics.counted_rates import counted_rates
+from ai2bmd.analysis.kinetics.features import Features, dihedral_features
+from ai2bmd.analysis.kinetics.spectra import vibrational_density
+from ai2bmd.analysis.molecule import masses_u
+from ai2bmd.analysis.series import Series
+from ai2bmd.analysis.structure.dihedrals import DihedralAngles
+from ai2bmd.analysis.structure.everything import Absent
+from ai2bmd.errors import InputError
+from ai2bmd.report.dynamics import counted_rate_section, spectrum_section
+from ai2bmd.report.kinetics import kinetics_sections
+from ai2bmd.report.sections import Section, paragraph
+from ai2bmd.report.study_runs import frame_interval_ps
+
+if TYPE_CHECKING:
+    from ai2bmd.report.study import Study
+
+_BACKBONE = ("phi", "psi")
+_SLOWEST_FS = 4.0
+"""Time between frames above which the stretching of bonds to hydrogen (about 9 fs) is not resolved."""
+
+
+def kinetics_part(study: Study) -> tuple[Section, ...]:
+    """Markov state model, and counted rates where folded and unfolded are named.
+
+    Raises:
+        InputError: the frames are not those of plain dynamics at equal intervals, or no angle tells them apart.
+    """
+    if not study.origin.plain:
+        raise InputError("the frames are of enhanced sampling, which changes how fast things happen; give plain runs")
+    interval_ps = frame_interval_ps(study.trajectories)
+    fast = _vibrations(study, interval_ps)
+    features = _features(study, interval_ps)
+    wanted = study.settings.kinetics
+    lag = None if wanted.lag_ps is None else max(1, round(wanted.lag_ps / features.frame_ps))
+    settings = KineticsSettings(
+        projection=wanted.projection,
+        dimensions=wanted.dimensions,
+        microstates=wanted.microstates,
+        lag=lag,
+        macrostates=wanted.states,
+        random_lags=wanted.lags == "random",
+    )
+    kinetics = analyse_kinetics(features, settings=settings, states=_states(study))
+    return (*kinetics_sections(kinetics), *_counted(study, interval_ps), *fast)
+
+
+def _features(study: Study, interval_ps: float) -> Features:
+    dihedrals = study.structure.dihedrals
+    if isinstance(dihedrals, Absent):
+        raise InputError(dihedrals.reason)
+    columns = [
+        column
+        for column, dihedral in enumerate(dihedrals.dihedrals)
+        if dihedral.kind in _BACKBONE or (dihedral.kind != "omega" and "side" in study.settings.kinetics.features)
+    ]
+    if not columns:
+        raise InputError("no residue has phi or psi, which the Markov model is made of")
+    names = [_name(dihedrals, column) for column in columns]
+    angles = dihedrals.angles
+    return dihedral_features(
+        [run[:, columns] for run in angles.values], frame_ps=interval_ps * angles.stride, names=names
+    )
+
+
+def _name(dihedrals: DihedralAngles, column: int) -> str:
+    dihedral = dihedrals.dihedrals[column]
+    return f"{dihedral.kind} {dihedrals.residue_labels[dihedral.residue]}"
+
+
+def folding_series(study: Study) -> Series:
+    """The quantity that tells folded from unfolded.
+
+    Raises:
+        InputError: there is none.
+    """
+    assert study.settings.folding is not None
+    if study.settings.folding.by == "rmsd":
+        return study.structure.rmsd
+    contacts = study.structure.native_contacts
+    if isinstance(contacts, Absent):
+        raise InputError(f"folding by native contacts: {contacts.reason}")
+    return contacts.series
+
+
+def _states(study: Study) -> Mapping[str, Sequence[Bool[np.ndarray, " frames"]]] | None:
+    """Frames that are folded and unfolded, at the stride of the dihedral angles."""
+    folding, dihedrals = study.settings.folding, study.structure.dihedrals
+    if folding is None or isinstance(dihedrals, Absent):
+        return None
+    runs = [run[:: dihedrals.angles.stride] for run in folding_series(study).values]
+    above = folding.folded > folding.unfolded
+    return {
+        "folded": [run >= folding.folded if above else run <= folding.folded for run in runs],
+        "unfolded": [run <= folding.unfolded if above else run >= folding.unfolded for run in runs],
+    }
+
+
+def _counted(study: Study, interval_ps: float) -> tuple[Section, ...]:
+    folding = study.settings.folding
+    if folding is None:
+        return ()
+    low, high = sorted((folding.folded, folding.unfolded))
+    names = ("unfolded", "folded") if folding.folded > folding.unfolded else ("folded", "unfolded")
+    try:
+        rates = counted_rates(folding_series(study).values, low=low, high=high, frame_ps=interval_ps, names=names)
+    except InputError as error:
+        return (Section("Transitions counted", paragraph(f"Not possible: {error}.")),)
+    return (counted_rate_section(rates),)
+
+
+def _vibrations(study: Study, interval_ps: float) -> tuple[Section, ...]:
+    """Vibrational density of states, where a run has stored velocities often enough to see bonds to hydrogen."""
+    temperature_K = study.origin.temperature_K
+    if study.run is None or temperature_K is None or 1000.0 * interval_ps > _SLOWEST_FS:
+        return ()
+    run = study.run.run
+    velocities = run.trajectory.velocities_A_per_ps
+    if velocities is None or run.stride > 1:
+        return ()
+    try:
+        spectrum = vibrational_density(
+            [velocities[:, run.protein_atoms]],
+            masses_u(run.protein),
+            frame_fs=1000.0 * interval_ps,
+            temperature_K=temperature_K,
+        )
+    except InputError as error:
+        return (Section("Vibrational density of states", paragraph(f"Not possible: {error}.")),)
+    return (spectrum_section(spectrum),)

@@ -1,0 +1,139 @@
+"""Where the trajectories of a study come from: the settings of their runs, and a card for each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ai2bmd.analysis.trajectories import Trajectory
+from ai2bmd.errors import InputError
+from ai2bmd.report.analysis_settings import AnalysisSettings
+from ai2bmd.report.density import density_sections
+from ai2bmd.report.energies import energy_sections
+from ai2bmd.report.equilibration import equilibration_sections
+from ai2bmd.report.error_bars import error_bar_sections
+from ai2bmd.report.report import Analysis, analyse
+from ai2bmd.report.sampling import sampling_sections
+from ai2bmd.report.sections import Section, Table, table
+from ai2bmd.sampling.settings import SimulatedTempering
+from ai2bmd.simulation.settings import RunSettings, make_settings, read_settings
+
+_AI2BMD = "Wang et al., Ab initio characterization of protein molecular dynamics with AI2BMD, Nature 635, 1019 (2024)"
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """Of all trajectories together."""
+
+    trajectories: tuple[Trajectory, ...]
+    settings: tuple[RunSettings | None, ...]
+    """Of each trajectory's run; None for those of other programs."""
+    temperature_K: float | None
+    """That all have in common; None if it is not known."""
+    how: str
+    """Where the temperature is from, in words."""
+    methods: str
+
+    @property
+    def plain(self) -> bool:
+        """Whether the frames are those of unbiased dynamics at one temperature, as far as is known."""
+        return all(one is None or one.sampling is None for one in self.settings)
+
+
+def origin(trajectories: Sequence[Trajectory], settings: AnalysisSettings) -> Origin:
+    """Read the settings of the runs, and settle on a temperature."""
+    of_runs = tuple(
+        make_settings(read_settings(trajectory.run.settings), where=str(trajectory.run.settings))
+        if trajectory.run is not None and trajectory.run.settings.is_file()
+        else None
+        for trajectory in trajectories
+    )
+    known = {
+        one.temperature_K for one in of_runs if one is not None and not isinstance(one.sampling, SimulatedTempering)
+    }
+    if settings.temperature_K is not None:
+        temperature_K, how = settings.temperature_K, "given"
+    elif len(known) == 1 and None not in of_runs:
+        temperature_K, how = known.pop(), "of the thermostat"
+    else:
+        temperature_K, how = None, "give temperature in the settings" if not known else "the runs differ"
+    return Origin(tuple(trajectories), of_runs, temperature_K, how, _methods(of_runs))
+
+
+def _methods(settings: Sequence[RunSettings | None]) -> str:
+    kinds = {_kind(one) for one in settings if one is not None}
+    return " ".join(sorted(kinds))
+
+
+def _kind(settings: RunSettings) -> str:
+    model = (
+        "the force field alone"
+        if settings.coupling == "off"
+        else f"the force field corrected by a machine-learned potential (coupling {settings.coupling})"
+    )
+    thermostat = "" if settings.ensemble == "nve" else f" at {settings.temperature_K:g} K"
+    return (
+        f"They were simulated with {settings.environment} in {settings.solvent}, {model}, with a time step of "
+        f"{settings.timestep_fs:g} fs in the {settings.ensemble.upper()} ensemble{thermostat}."
+    )
+
+
+def single_run(where: Origin) -> Analysis | None:
+    """What is known of the run, if it is the only trajectory.
+
+    Raises:
+        InputError: its files do not fit together.
+    """
+    first, *others = where.trajectories
+    if others or first.run is None or first.remarks:
+        return None
+    return analyse(first.run.path)
+
+
+def run_sections(where: Origin, run: Analysis | None) -> list[Section]:
+    """A single run: its energies, course and settings. Several trajectories: a table of them."""
+    if run is None:
+        return [_table(where)]
+    return [
+        *energy_sections(run.run, run.energies),
+        *error_bar_sections(run.run),
+        *density_sections(run.run),
+        *sampling_sections(run.run),
+        *equilibration_sections(run.run),
+    ]
+
+
+def _table(where: Origin) -> Section:
+    header = ("trajectory", "length (ps)", "frames", "temperature (K)", "environment", "model")
+    rows = [
+        (
+            trajectory.name,
+            f"{trajectory.time_ps[-1] - trajectory.time_ps[0]:.6g}",
+            str(trajectory.frames),
+            "unknown" if one is None else f"{one.temperature_K:g}",
+            "unknown" if one is None else f"{one.environment}, {one.solvent}",
+            "unknown" if one is None else "none" if one.coupling == "off" else one.coupling,
+        )
+        for trajectory, one in zip(where.trajectories, where.settings, strict=True)
+    ]
+    note = "Each is taken to be independent of the others."
+    numbers = Table(("trajectory", "length_ps", "frames", "temperature_K", "environment", "model"), rows)
+    return Section("Trajectories", table(rows, header=header), note, wide=True, tables={"trajectories": numbers})
+
+
+def frame_interval_ps(trajectories: Sequence[Trajectory]) -> float:
+    """Time between frames, the same within and between all trajectories.
+
+    Raises:
+        InputError: it is not the same.
+    """
+    steps = np.concatenate([np.diff(trajectory.time_ps) for trajectory in trajectories])
+    if not len(steps):
+        raise InputError("every trajectory has a single frame, which tells nothing of motion")
+    middle = float(np.median(steps))
+    if not (middle > 0.0 and np.allclose(steps, middle, rtol=1e-2)):
+        raise InputError(
+            f"the frames are {steps.min():.4g} to {steps.max():.4g} ps apart; what is counted in time needs frames at "
+            "equal intervals: analyse the trajectories apart, or write them anew at one interval"
+        )
+    return middle

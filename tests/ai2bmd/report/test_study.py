@@ -1,0 +1,131 @@
+"""Studies: several trajectories, files of other programs, settings, experiment; and what cannot be is told."""
+
+import csv
+import re
+import warnings
+
+import MDAnalysis as mda
+import numpy as np
+import pytest
+
+from ai2bmd.cli import main
+
+
+@pytest.fixture(scope="module")
+def dipeptide(examples, tmp_path_factory):
+    """Two independent trajectories of alanine dipeptide, phi jumping between two values, as files of other programs."""
+    folder = tmp_path_factory.mktemp("dipeptide")
+    universe = mda.Universe(str(examples / "alanine_dipeptide.pdb"))
+    start = universe.atoms.positions.copy()
+    paths = []
+    for number in range(2):
+        random = np.random.default_rng(number)
+        paths.append(folder / f"part{number}.dcd")
+        turned = np.cumsum(random.random(600) < 0.1) % 2
+        with warnings.catch_warnings(), mda.Writer(str(paths[-1]), n_atoms=len(universe.atoms), dt=1.0) as writer:
+            warnings.simplefilter("ignore")  # that there is no box
+            for state in turned:
+                universe.atoms.positions = _turned(universe, start, 60.0 * state + random.normal(scale=8.0))
+                universe.atoms.positions += random.normal(scale=0.03, size=start.shape)
+                writer.write(universe.atoms)
+    return examples / "alanine_dipeptide.pdb", paths
+
+
+def _turned(universe, start, degrees):
+    """The atoms beyond the bond N-CA turned about it."""
+    from scipy.spatial.transform import Rotation
+
+    alanine = universe.select_atoms("resname ALA")
+    nitrogen, alpha = (start[alanine.select_atoms(f"name {name}").ix[0]] for name in ("N", "CA"))
+    axis = (alpha - nitrogen) / np.linalg.norm(alpha - nitrogen)
+    moving = np.concatenate([alanine.select_atoms("not name N H CA").ix, universe.select_atoms("resname NME").ix])
+    moved = start.copy()
+    moved[moving] = Rotation.from_rotvec(np.radians(degrees) * axis).apply(start[moving] - alpha) + alpha
+    return moved
+
+
+@pytest.fixture(scope="module")
+def study(dipeptide, tmp_path_factory):
+    topology, paths = dipeptide
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "a.yaml").write_text("temperature: 300 K\nkinetics: {lag: 2 ps, states: 2, microstates: 20}\n")
+    (folder / "j.csv").write_text("# Made up\nobservable,residue,value,error\n3J_HN_HA,2,6.0,0.5\n")
+    arguments = ["analyze", "--topology", str(topology), "--trajectory", *map(str, paths)]
+    extra = ["--config", str(folder / "a.yaml"), "--experiment", str(folder / "j.csv"), "-o", str(folder / "out")]
+    assert main(arguments + extra) == 0
+    return folder / "out"
+
+
+def test_two_trajectories_of_another_program(study):
+    page = (study / "report.html").read_text()
+    titles = re.findall(r"<h2>(.*?)</h2>", page)
+    for title in ("Trajectories", "States", "Passage times", "Comparison with experiment: scalar couplings"):
+        assert title in titles
+    assert "2 trajectories, 1200 frames" in page
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", page)
+
+
+def test_rates_of_the_study_are_those_put_in(study):
+    """A jump with chance 0.1 a frame of 1 ps: the mean first-passage time is 10 ps, each state has half the frames."""
+    with (study / "tables" / "states.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["population"]) for row in rows] == pytest.approx([0.5, 0.5], abs=0.15)
+    with (study / "tables" / "passage_times.csv").open() as file:
+        for row in csv.DictReader(file):
+            assert abs(float(row["time_ps"]) - 10.0) < 3.0 * float(row["time_error_ps"]) + 2.0
+
+
+def test_parts_can_be_chosen(dipeptide, tmp_path):
+    topology, paths = dipeptide
+    (tmp_path / "a.yaml").write_text("parts: [nmr]\n")
+    arguments = ["--topology", str(topology), "--trajectory", str(paths[0]), "--config", str(tmp_path / "a.yaml")]
+    assert main(["analyze", *arguments, "-o", str(tmp_path / "out")]) == 0
+    titles = re.findall(r"<h2>(.*?)</h2>", (tmp_path / "out" / "report.html").read_text())
+    assert "Scalar couplings" in titles
+    assert "Contact map" not in titles
+
+
+def test_without_a_temperature_there_are_no_free_energies(dipeptide, tmp_path):
+    topology, paths = dipeptide
+    (tmp_path / "a.yaml").write_text("parts: [thermodynamics]\n")
+    arguments = ["--topology", str(topology), "--trajectory", str(paths[0]), "--config", str(tmp_path / "a.yaml")]
+    assert main(["analyze", *arguments, "-o", str(tmp_path / "out")]) == 0
+    assert "the temperature of the frames is not known" in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "name run directories, or --topology and --trajectory"),
+        (["RUN", "--topology", "{topology}"], "not both"),
+        (["--topology", "{topology}"], "--trajectory is missing"),
+        (["--topology", "{topology}", "--trajectory", "{one}"], "say with -o OUT"),
+        (["--topology", "{topology}", "--trajectory", "{one}", "{one}", "-o", "{out}"], "hold the same frames"),
+        (["--topology", "{other}", "--trajectory", "{one}", "-o", "{out}"], "has other atoms than"),
+        (["--topology", "{topology}", "--trajectory", "{none}", "-o", "{out}"], "does not exist"),
+        (["--topology", "{topology}", "--trajectory", "{empty}", "-o", "{out}"], "is empty"),
+        (["--topology", "{topology}", "--trajectory", "{noise}", "-o", "{out}"], "cannot be read as a trajectory"),
+        (["--topology", "{topology}", "--trajectory", "{one}", "-o", "{empty}"], "is a file"),
+        (["--topology", "{topology}", "--trajectory", "{one}", "--config", "{bad}", "-o", "{out}"], "did you mean"),
+    ],
+)
+def test_what_cannot_be_is_told(arguments, told, dipeptide, examples, tmp_path, capsys):
+    topology, paths = dipeptide
+    (tmp_path / "empty.dcd").touch()
+    (tmp_path / "noise.dcd").write_bytes(np.random.default_rng(0).bytes(3000))
+    (tmp_path / "bad.yaml").write_text("kinetic: {lag: 2 ps}\n")
+    places = {
+        "topology": topology,
+        "one": paths[0],
+        "other": examples / "chignolin.pdb",
+        "none": tmp_path / "none.dcd",
+        "empty": tmp_path / "empty.dcd",
+        "noise": tmp_path / "noise.dcd",
+        "bad": tmp_path / "bad.yaml",
+        "out": tmp_path / "out",
+    }
+    assert main(["analyze", *(argument.format(**places) for argument in arguments)]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "out").exists()
