@@ -17,7 +17,8 @@ def enough_section(sections: Iterable[Section]) -> Section | None:
     if not quantities:
         return None
     head = "".join(f"<th>{cell}</th>" for cell in ("quantity", "value", "", "reason"))
-    body = f'<div class="scroll"><table><thead><tr>{head}</tr></thead>{"".join(map(_line, quantities))}</table></div>'
+    lines = "".join(map(_line, quantities))
+    body = f'<div class="scroll"><table class="enough"><thead><tr>{head}</tr></thead>{lines}</table></div>'
     note = (
         f"{_tally(quantities)}. Enough: at rest, the halves and the runs agree, and the independent samples make an "
         "error bar that can be trusted. Not enough: fewer than "
