@@ -21,13 +21,13 @@ from pyscf.df.addons import make_auxmol
 from potentials.quantum_chemistry.dispersion import Corrections, corrections
 from potentials.quantum_chemistry.grid_potential import BlockIntegration
 from potentials.quantum_chemistry.label import Engine, Label, QuantumChemistryError
+from potentials.quantum_chemistry.memory import integrals_bytes, most_kept_integrals_bytes
 from potentials.quantum_chemistry.methods import Method
 from potentials.quantum_chemistry.nuclear_gradient import nuclear_gradient
 
 _COARSE_GRID, _COARSE_GRADIENT = 0, 1e-2
 _CORRECTED_GRADIENTS = (1e-3, 3e-5)
 _MOST_CYCLES = 60
-_LARGEST_INTEGRALS_BYTES = 4 * 2**30
 
 
 def density_functional_engine(method: Method) -> Engine:
@@ -109,9 +109,9 @@ def _mean_field(molecule: gto.Mole, method: Method, *, grid_level: int) -> Any:
     if on_gpu():
         return field.to_gpu()
     field._numint = BlockIntegration()
-    auxiliary = make_auxmol(molecule, method.auxiliary_basis)
-    if auxiliary.nao * molecule.nao * (molecule.nao + 1) * 4 <= _LARGEST_INTEGRALS_BYTES:
-        field.with_df.max_memory = field.max_memory = 2 * _LARGEST_INTEGRALS_BYTES / 2**20
+    largest_bytes = most_kept_integrals_bytes()
+    if integrals_bytes(molecule.nao, make_auxmol(molecule, method.auxiliary_basis).nao) <= largest_bytes:
+        field.with_df.max_memory = field.max_memory = 2 * largest_bytes / 2**20
         if grid_level == _COARSE_GRID:
             field.with_df.build()
     return field

@@ -7,6 +7,7 @@ docs/labelling.md has; the estimate is above each of them, by up to a half.
 """
 
 import functools
+import os
 
 import numpy as np
 
@@ -18,6 +19,16 @@ _GRID_BLOCK_BYTES = 4e6
 _EXCHANGE_GRADIENT_BYTES = 6e8
 _FROM_DISK_BYTES = 4e9
 """What PySCF takes where it keeps the integrals on disk."""
+
+
+def integrals_bytes(functions: int, auxiliary: int) -> float:
+    """Of density fitting: one number for each auxiliary function and pair of basis functions."""
+    return 4.0 * auxiliary * functions * (functions + 1)
+
+
+def most_kept_integrals_bytes() -> float:
+    """Half of the machine's memory; larger ones are computed anew for every Coulomb matrix, or kept on disk."""
+    return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def label_memory_bytes(atomic_numbers: np.ndarray, method: str) -> int:
@@ -38,10 +49,8 @@ def label_memory_bytes(atomic_numbers: np.ndarray, method: str) -> int:
 def _integrals_bytes(functional: Method, functions: int, auxiliary: int) -> float:
     from pyscf.dft.numint import NumInt
 
-    from potentials.quantum_chemistry import density_functional
-
-    integrals = 4.0 * auxiliary * functions * (functions + 1)
-    if integrals > density_functional._LARGEST_INTEGRALS_BYTES:
+    integrals = integrals_bytes(functions, auxiliary)
+    if integrals > most_kept_integrals_bytes():
         return _FROM_DISK_BYTES
     range_separation, _, exchange = NumInt().rsh_and_hybrid_coeff(functional.functional)
     ranges, hybrid = 1 + bool(range_separation), bool(range_separation or exchange)

@@ -28,6 +28,7 @@ class _Gradient(rks.Gradients):
         """Derivatives of Coulomb and exact exchange, tagged with the parts that are sums for each atom already."""
         numerical = self.base._numint
         if not numerical.libxc.is_hybrid_xc(self.base.xc):
+            self.base.with_df.reset()  # only exchange needs the integrals that it keeps, which may fill half the memory
             coulomb: Any = self.get_j(mol, dm)
             return self._tagged(coulomb, coulomb.aux)
         range_separation, long_range, short_range = numerical.rsh_and_hybrid_coeff(self.base.xc)
