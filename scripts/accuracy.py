@@ -166,9 +166,22 @@ def schemes_alone(data: Path, pictures: Path, cache: Path) -> str:
             "GFN2-xTB in place of the model in the unit scheme, against GFN2-xTB of the whole molecule: what is left "
             "is the cutting, with amber19 between units. Helices as above, and chignolin, a hairpin.\n",
             markdown(rows),
-            "`whole` cuts nothing, and is the default: there the error is the model's.\n",
+            "`whole` cuts nothing, and is the default: there the error is the model's, and what it was trained on.\n",
+            *_training_sets(pictures / "training_sets.md"),
         ]
     )
+
+
+def _training_sets(path: Path) -> list[str]:
+    if not path.is_file():
+        return []
+    return [
+        "## What `whole` needs to be trained on\n",
+        "Force errors against SO3LR of three short pretrainings, alike but for their data, on held-out molecules and on "
+        "24 frames of chignolin and 12 of Trp-cage:\n",
+        "    python scripts/training_sets.py scripts/training/correction.yaml --data FOLDER\n",
+        path.read_text(),
+    ]
 
 
 class FunctionCalculator(Calculator):

@@ -34,6 +34,13 @@ def errors(energies: np.ndarray, forces: np.ndarray, reference: dict[str, np.nda
     }
 
 
+def read_frames(folder: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Frames of both proteins, with energies and forces of the reference and of the force field."""
+    with h5py.File(folder / "proteins-so3lr.h5") as data:
+        keys = ("positions", "energy", "forces", "mm_energy", "mm_forces")
+        return {name: {key: np.array(data[f"{name}/{key}"]) for key in keys} for name in ("chignolin", "trpcage")}
+
+
 def compare(name: str, frames: dict[str, np.ndarray], model: Path) -> dict[str, dict[str, float]]:
     """Errors of amber19, units and whole on the frames of one protein."""
     topology = app.PDBFile(str(EXAMPLES / f"{name}.pdb")).topology
@@ -61,10 +68,7 @@ def main() -> None:
     parser.add_argument("--card", action="store_true", help="write the errors into the model's card")
     arguments = parser.parse_args()
     model = arguments.model or default_model_path()
-    with h5py.File(arguments.data / "proteins-so3lr.h5") as data:
-        keys = ("positions", "energy", "forces", "mm_energy", "mm_forces")
-        frames = {name: {key: np.array(data[f"{name}/{key}"]) for key in keys} for name in ("chignolin", "trpcage")}
-    tables = {name: compare(name, arrays, model) for name, arrays in frames.items()}
+    tables = {name: compare(name, arrays, model) for name, arrays in read_frames(arguments.data).items()}
     print("| force MAE, kcal/mol/A (relative energy MAE, kcal/mol) | " + " | ".join(tables) + " |")
     print("|---|" + "---|" * len(tables))
     for row in ("amber19", "units", "whole"):

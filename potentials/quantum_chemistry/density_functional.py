@@ -15,7 +15,7 @@ import numpy as np
 import pyscf
 from ase.data import chemical_symbols
 from ase.units import Bohr, Hartree
-from pyscf import dft, gto
+from pyscf import dft, gto, lib
 from pyscf.df.addons import make_auxmol
 
 from potentials.quantum_chemistry.dispersion import Corrections, corrections
@@ -28,6 +28,7 @@ from potentials.quantum_chemistry.nuclear_gradient import nuclear_gradient
 _COARSE_GRID, _COARSE_GRADIENT = 0, 1e-2
 _CORRECTED_GRADIENTS = (1e-3, 3e-5)
 _MOST_CYCLES = 60
+_BUFFERS_MB = 800
 
 
 def density_functional_engine(method: Method) -> Engine:
@@ -109,9 +110,10 @@ def _mean_field(molecule: gto.Mole, method: Method, *, grid_level: int) -> Any:
     if on_gpu():
         return field.to_gpu()
     field._numint = BlockIntegration()
-    largest_bytes = most_kept_integrals_bytes()
-    if integrals_bytes(molecule.nao, make_auxmol(molecule, method.auxiliary_basis).nao) <= largest_bytes:
-        field.with_df.max_memory = field.max_memory = 2 * largest_bytes / 2**20
+    kept = integrals_bytes(molecule.nao, make_auxmol(molecule, method.auxiliary_basis).nao)
+    if kept <= most_kept_integrals_bytes():
+        # PySCF keeps what takes less than 0.9 of its memory, and takes the rest for buffers
+        field.max_memory = field.with_df.max_memory = lib.current_memory()[0] + kept / 0.9e6 + _BUFFERS_MB
         if grid_level == _COARSE_GRID:
             field.with_df.build()
     return field

@@ -9,6 +9,7 @@ from pyscf.df.grad import rks
 
 from potentials.quantum_chemistry.grid_gradient import grid_gradient
 
+_BUFFERS_MB = 1200
 
 def nuclear_gradient(field: Any) -> Float64[np.ndarray, "atoms 3"]:
     """Derivatives of the energy, in Hartree/Bohr, the response of grid and auxiliary basis included.
@@ -29,6 +30,7 @@ class _Gradient(rks.Gradients):
         numerical = self.base._numint
         if not numerical.libxc.is_hybrid_xc(self.base.xc):
             self.base.with_df.reset()  # only exchange needs the integrals that it keeps, which may fill half the memory
+            self.max_memory = lib.current_memory()[0] + _BUFFERS_MB
             coulomb: Any = self.get_j(mol, dm)
             return self._tagged(coulomb, coulomb.aux)
         range_separation, long_range, short_range = numerical.rsh_and_hybrid_coeff(self.base.xc)
