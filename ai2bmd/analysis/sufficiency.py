@@ -30,6 +30,9 @@ class Sufficiency:
     equilibration_frames: tuple[int, ...] = ()
     """Left out at the beginning of each run."""
 
+    def __str__(self) -> str:
+        return f"{self.name}: {self.estimate}, {self.grade} ({self.reason})"
+
 
 def judge_mean(name: str, pieces: Pieces, *, unit: str = "") -> Sufficiency:
     """Judge the mean of a quantity over independent runs.

@@ -5,7 +5,8 @@ from jaxtyping import Float64
 
 from ai2bmd.analysis.sufficiency import judge_mean
 from ai2bmd.engine import G_CM3_PER_U_A3
-from ai2bmd.report.figures import ORANGE, draw_course, plot, time_label
+from ai2bmd.errors import InputError
+from ai2bmd.report.figures import ORANGE, Plot, draw_course, plot, time_label
 from ai2bmd.report.load import Run
 from ai2bmd.report.sections import Section, Table
 
@@ -34,8 +35,7 @@ def density_sections(run: Run) -> tuple[Section, ...]:
         return ()
     volume_A3 = float(np.linalg.det(box_A).mean())
     spread = natural_fluctuation(volume_A3, temperature_K=run.settings.temperature_K) * density.mean()
-    with plot("Density against time", x=time_label(run.time_ps), y="density (g/cm\N{SUPERSCRIPT THREE})") as drawing:
-        draw_course(drawing.axes, run.time_ps, density, color=ORANGE, label="of the box")
+    drawing = draw_density(run)
     note = (
         f"Protein, water and ions: {density.mean():.3f} g/cm\N{SUPERSCRIPT THREE} in the mean. In a box of this size "
         f"it fluctuates by about {spread:.3f} by nature."
@@ -50,3 +50,17 @@ def density_sections(run: Run) -> tuple[Section, ...]:
             quantities=(judge_mean("density", [density], unit="g/cm\N{SUPERSCRIPT THREE}"),),
         ),
     )
+
+
+def draw_density(run: Run) -> Plot:
+    """Density against time.
+
+    Raises:
+        InputError: the run is not at constant pressure.
+    """
+    density = densities_g_cm3(run)
+    if density is None or run.settings.ensemble != "npt":
+        raise InputError(f"{run.directory.path} is not at constant pressure, so its density does not change")
+    with plot("Density against time", x=time_label(run.time_ps), y="density (g/cm\N{SUPERSCRIPT THREE})") as drawing:
+        draw_course(drawing.axes, run.time_ps, density, color=ORANGE, label="of the box")
+    return drawing

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from ai2bmd.analysis.sufficiency import Sufficiency, judge_mean
-from ai2bmd.report.figures import BLUE, GREEN, GREY, INK, ORANGE, draw_course, plot, time_label
+from ai2bmd.report.figures import BLUE, GREEN, GREY, INK, ORANGE, Plot, draw_course, plot, time_label
 from ai2bmd.report.load import Run
 from ai2bmd.report.sections import Fact, Section, Table
 
@@ -85,18 +85,7 @@ def energy_facts(run: Run, energies: Energies) -> tuple[Fact, ...]:
 
 def energy_sections(run: Run, energies: Energies) -> tuple[Section, ...]:
     """Energies and temperature against time."""
-    time_ps = run.time_ps
-    with plot("Energies against time", x=time_label(time_ps), y="change since the first frame (eV)") as energy:
-        draw_course(energy.axes, time_ps, changes(energies.environment), color=BLUE, label="environment")
-        draw_course(energy.axes, time_ps, changes(energies.correction), color=ORANGE, label="correction")
-        draw_course(energy.axes, time_ps, changes(energies.total), color=INK, label="total, with kinetic")
-        energy.figure.legend(loc="outside upper center", ncols=3)
-    with plot("Temperature against time", x=time_label(time_ps), y="temperature (K)") as temperature:
-        draw_course(temperature.axes, time_ps, energies.temperature_K, color=GREEN, label="of the atoms")
-        if run.settings.ensemble != "nve":
-            target = run.settings.temperature_K
-            temperature.axes.axhline(target, color=GREY, linestyle="--", linewidth=1.2, label="thermostat")
-        temperature.figure.legend(loc="outside upper center", ncols=2)
+    energy, temperature = draw_energies(run, energies), draw_temperature(run, energies)
     first = f"{energies.environment[0]:.2f} eV (environment) and {energies.correction[0]:.2f} eV (correction)"
     parameters = run.trajectory.parameters
     one = run.settings.temperature_K * np.sqrt(2.0 / int(parameters["degrees_of_freedom"]))
@@ -121,6 +110,29 @@ def energy_sections(run: Run, energies: Energies) -> tuple[Section, ...]:
             ),
         ),
     )
+
+
+def draw_energies(run: Run, energies: Energies) -> Plot:
+    """Energies against time."""
+    time_ps = run.time_ps
+    with plot("Energies against time", x=time_label(time_ps), y="change since the first frame (eV)") as drawing:
+        draw_course(drawing.axes, time_ps, changes(energies.environment), color=BLUE, label="environment")
+        draw_course(drawing.axes, time_ps, changes(energies.correction), color=ORANGE, label="correction")
+        draw_course(drawing.axes, time_ps, changes(energies.total), color=INK, label="total, with kinetic")
+        drawing.figure.legend(loc="outside upper center", ncols=3)
+    return drawing
+
+
+def draw_temperature(run: Run, energies: Energies) -> Plot:
+    """Temperature against time, and that of the thermostat."""
+    time_ps = run.time_ps
+    with plot("Temperature against time", x=time_label(time_ps), y="temperature (K)") as drawing:
+        draw_course(drawing.axes, time_ps, energies.temperature_K, color=GREEN, label="of the atoms")
+        if run.settings.ensemble != "nve":
+            target = run.settings.temperature_K
+            drawing.axes.axhline(target, color=GREY, linestyle="--", linewidth=1.2, label="thermostat")
+        drawing.figure.legend(loc="outside upper center", ncols=2)
+    return drawing
 
 
 def _of_model(run: Run, energies: Energies) -> tuple[Sufficiency, ...]:

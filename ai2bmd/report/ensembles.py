@@ -6,6 +6,8 @@ import numpy as np
 
 from ai2bmd.analysis.estimate import Estimate
 from ai2bmd.analysis.thermodynamics.mbar import GOOD_OVERLAP, Mbar
+from ai2bmd.analysis.thermodynamics.temperatures import TemperatureEnsembles
+from ai2bmd.analysis.thermodynamics.umbrella import UmbrellaSampling
 from ai2bmd.report.figures import BLUE, INK, Plot, plot
 from ai2bmd.report.sections import Section, Table, table
 
@@ -18,6 +20,7 @@ _OVERLAP_PAPER = (
     "29, 397 (2015)"
 )
 _NUMBERS_UP_TO = 16
+_TEMPERATURES = 25
 
 
 def draw_overlap(mbar: Mbar) -> Plot:
@@ -83,6 +86,23 @@ def draw_heat_capacity(temperatures_K: Sequence[float], capacities: Sequence[Est
         drawing.axes.fill_between(temperature, low, high, color=BLUE, alpha=0.2, linewidth=0)
         drawing.axes.plot(temperature, values, color=BLUE, linewidth=1.8)
     return drawing
+
+
+def draw_overlap_of(ensembles: TemperatureEnsembles | UmbrellaSampling) -> Plot:
+    """The overlap matrix of what was put together."""
+    return draw_overlap(ensembles.mbar)
+
+
+def draw_heat_capacity_of(ensembles: TemperatureEnsembles) -> Plot:
+    """Heat capacity against temperature, between the lowest and the highest simulated."""
+    return draw_heat_capacity(*heat_capacities(ensembles))
+
+
+def heat_capacities(ensembles: TemperatureEnsembles) -> tuple[list[float], list[Estimate]]:
+    """Temperatures from the lowest to the highest, and the heat capacity at each."""
+    lowest, highest = ensembles.temperatures_K[0], ensembles.temperatures_K[-1]
+    temperatures_K = np.linspace(lowest, highest, _TEMPERATURES).tolist()
+    return temperatures_K, [ensembles.heat_capacity(temperature_K) for temperature_K in temperatures_K]
 
 
 def _band(temperatures_K: Sequence[float], estimates: Sequence[Estimate]) -> tuple[np.ndarray, ...]:

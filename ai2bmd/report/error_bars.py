@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ai2bmd.report.figures import ORANGE, draw_course, plot, time_label
+from ai2bmd.errors import InputError
+from ai2bmd.report.figures import ORANGE, Plot, draw_course, plot, time_label
 from ai2bmd.report.load import Run
 from ai2bmd.report.sections import Section, Table
 
@@ -13,8 +14,7 @@ def error_bar_sections(run: Run) -> tuple[Section, ...]:
     if trajectory.correction_std is None or trajectory.max_force_std is None:
         return ()
     time_ps, known = run.time_ps, np.isfinite(trajectory.max_force_std)
-    with plot("Expected errors against time", x=time_label(time_ps), y="of the correction (eV)") as picture:
-        draw_course(picture.axes, time_ps, trajectory.correction_std, color=ORANGE, label="of the correction")
+    picture = draw_expected_errors(run)
     note = (
         "Spread of the model's committee, scaled to the error it had on held-out molecules. Of the correction: error "
         "of its difference to the structure the run began with."
@@ -37,3 +37,17 @@ def error_bar_sections(run: Run) -> tuple[Section, ...]:
             tables={"expected_errors": numbers},
         ),
     )
+
+
+def draw_expected_errors(run: Run) -> Plot:
+    """Expected error of the correction against time.
+
+    Raises:
+        InputError: the model has no committee.
+    """
+    errors = run.trajectory.correction_std
+    if errors is None:
+        raise InputError(f"{run.directory.path} has no expected errors: its model has no committee")
+    with plot("Expected errors against time", x=time_label(run.time_ps), y="of the correction (eV)") as picture:
+        draw_course(picture.axes, run.time_ps, errors, color=ORANGE, label="of the correction")
+    return picture

@@ -17,8 +17,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from ai2bmd.errors import InputError
+
 BLUE, ORANGE, GREEN, GREY, INK = "#2f6fb5", "#d9772b", "#3b8f6b", "#8c98a4", "#1d2733"
 MAX_POINTS = 2000
+_PNG_DPI, _SCREEN_DPI = 150, 96
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: small, sharp, and in the reader's font
     "svg.hashsalt": "ai2bmd",  # the same run gives the same file
@@ -69,8 +72,35 @@ class Plot:
 
     def write_png(self, path: Path) -> None:
         """Write the figure as a file of its own."""
+        path.write_bytes(self._png())
+
+    def save(self, path: Path | str) -> None:
+        """Write the figure as a file, of the format that its ending says: .svg, .png or .pdf.
+
+        Raises:
+            InputError: it is another one.
+        """
+        path, kind = Path(path), Path(path).suffix.lower()
+        if kind == ".svg":
+            path.write_bytes(self.svg)
+        elif kind == ".png":
+            self.write_png(path)
+        elif kind == ".pdf":
+            with styled():
+                self.figure.savefig(path, format="pdf")
+        else:
+            raise InputError(f"path: expected a name ending in .svg, .png or .pdf, got {path.name!r}")
+
+    def _png(self) -> bytes:
         with styled():
-            self.figure.savefig(path, format="png", dpi=150)
+            self.figure.draw_without_rendering()
+            png = io.BytesIO()
+            self.figure.savefig(png, format="png", dpi=_PNG_DPI)
+        return png.getvalue()
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """How a notebook shows it, sharp on dense screens too."""
+        return self._png(), {"width": round(float(self.figure.get_figwidth()) * _SCREEN_DPI)}
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ai2bmd.analysis.thermodynamics.free_energy import FreeEnergy
+from ai2bmd.errors import InputError
 from ai2bmd.report.figures import BLUE, ORANGE, Plot, plot
 from ai2bmd.report.free_energy import KCAL_LABEL, readable
 from ai2bmd.report.sections import Section, Table
@@ -36,13 +37,24 @@ def _draw(axes: Axes, profile: FreeEnergy, *, zero: float, color: str, label: st
     axes.plot(centres, energy, "o-", color=color, markersize=3, linewidth=1.6, label=label)
 
 
+def draw_free_energy(free_energy: FreeEnergy) -> Plot:
+    """A profile with its band, or a map."""
+    return draw_profile(free_energy) if len(free_energy.axes) == 1 else draw_surface(free_energy)
+
+
 def draw_surface(surface: FreeEnergy) -> Plot:
     """A map of two variables; bins left out stay white."""
     return _map(surface, surface.energy_kcal_mol, label=KCAL_LABEL, what="Free energy", colors="viridis")
 
 
 def draw_surface_errors(surface: FreeEnergy) -> Plot:
-    """A map of the standard error of each bin."""
+    """A map of the standard error of each bin.
+
+    Raises:
+        InputError: it has one variable; the band of its curve is the error.
+    """
+    if len(surface.axes) != 2:
+        raise InputError("a map needs two variables; the error of a curve is its band (draw.free_energy)")
     label = "standard error (kcal/mol)"
     return _map(surface, surface.error_kcal_mol, label=label, what="Error of the free energy", colors="magma_r")
 
@@ -87,7 +99,7 @@ def free_energy_section(title: str, free_energy: FreeEnergy, *, name: str, origi
         f"{origin} {free_energy.total_effective_samples:.0f} independent samples at {free_energy.temperature_K:g} K; "
         f"{left_out} of {free_energy.known.size} bins with too few of them are left out."
     )
-    figures = {name: draw_profile(free_energy) if len(free_energy.axes) == 1 else draw_surface(free_energy)}
+    figures = {name: draw_free_energy(free_energy)}
     if len(free_energy.axes) == 1:
         note += " The band is the 95 % interval."
     else:

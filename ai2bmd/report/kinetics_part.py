@@ -10,22 +10,19 @@ from jaxtyping import Bool
 
 from ai2bmd.analysis.kinetics.analysis import KineticsSettings, analyse_kinetics
 from ai2bmd.analysis.kinetics.counted_rates import counted_rates
-from ai2bmd.analysis.kinetics.features import Features, dihedral_features
+from ai2bmd.analysis.kinetics.features import Features, backbone_features, frame_interval_ps
 from ai2bmd.analysis.kinetics.spectra import vibrational_density
 from ai2bmd.analysis.molecule import masses_u
 from ai2bmd.analysis.series import Series
-from ai2bmd.analysis.structure.dihedrals import DihedralAngles
 from ai2bmd.analysis.structure.everything import Absent
 from ai2bmd.errors import InputError
 from ai2bmd.report.dynamics import counted_rate_section, spectrum_section
 from ai2bmd.report.kinetics import kinetics_sections
 from ai2bmd.report.sections import Section, paragraph
-from ai2bmd.report.study_runs import frame_interval_ps
 
 if TYPE_CHECKING:
     from ai2bmd.report.study import Study
 
-_BACKBONE = ("phi", "psi")
 _SLOWEST_FS = 4.0
 """Time between frames above which the stretching of bonds to hydrogen (about 9 fs) is not resolved."""
 
@@ -38,9 +35,9 @@ def kinetics_part(study: Study) -> tuple[Section, ...]:
     """
     if not study.origin.plain:
         raise InputError("the frames are of enhanced sampling, which changes how fast things happen; give plain runs")
-    interval_ps = frame_interval_ps(study.trajectories)
+    interval_ps = frame_interval_ps([trajectory.time_ps for trajectory in study.trajectories])
     fast = _vibrations(study, interval_ps)
-    features = _features(study, interval_ps)
+    features = _features(study)
     wanted = study.settings.kinetics
     lag = None if wanted.lag_ps is None else max(1, round(wanted.lag_ps / features.frame_ps))
     settings = KineticsSettings(
@@ -55,27 +52,11 @@ def kinetics_part(study: Study) -> tuple[Section, ...]:
     return (*kinetics_sections(kinetics), *_counted(study, interval_ps), *fast)
 
 
-def _features(study: Study, interval_ps: float) -> Features:
+def _features(study: Study) -> Features:
     dihedrals = study.structure.dihedrals
     if isinstance(dihedrals, Absent):
         raise InputError(dihedrals.reason)
-    columns = [
-        column
-        for column, dihedral in enumerate(dihedrals.dihedrals)
-        if dihedral.kind in _BACKBONE or (dihedral.kind != "omega" and "side" in study.settings.kinetics.features)
-    ]
-    if not columns:
-        raise InputError("no residue has phi or psi, which the Markov model is made of")
-    names = [_name(dihedrals, column) for column in columns]
-    angles = dihedrals.angles
-    return dihedral_features(
-        [run[:, columns] for run in angles.values], frame_ps=interval_ps * angles.stride, names=names
-    )
-
-
-def _name(dihedrals: DihedralAngles, column: int) -> str:
-    dihedral = dihedrals.dihedrals[column]
-    return f"{dihedral.kind} {dihedrals.residue_labels[dihedral.residue]}"
+    return backbone_features(dihedrals, angles_of="all" if "side" in study.settings.kinetics.features else "backbone")
 
 
 def folding_series(study: Study) -> Series:

@@ -8,6 +8,7 @@ from ai2bmd.analysis.estimate import Estimate
 from ai2bmd.analysis.nmr.comparison import Compared, Comparison
 from ai2bmd.analysis.nmr.couplings import Coupling, Couplings
 from ai2bmd.analysis.nmr.karplus import COUPLINGS
+from ai2bmd.errors import InputError
 from ai2bmd.report.figures import BLUE, GREEN, GREY, INK, ORANGE, Plot, plot
 from ai2bmd.report.sections import Section, Table, paragraph, table
 
@@ -30,7 +31,7 @@ def coupling_sections(couplings: Couplings) -> tuple[Section, ...]:
         return ()
     shown = [entry for entry in couplings.couplings if entry.coupling == _SHOWN]
     relations = {entry.relation.name: entry.relation.source for entry in couplings.couplings}
-    figures = {"scalar_couplings": _bars(shown)} if shown else {}
+    figures = {"scalar_couplings": draw_couplings(couplings)} if shown else {}
     body = figures["scalar_couplings"].html() if shown else paragraph("No residue has both HN and HA.")
     note = (
         "Bars: averages of the coupling itself over all frames. Error bars: standard error of the average and standard "
@@ -56,13 +57,8 @@ def order_section(labels: Sequence[str], order: Sequence[Estimate], *, superpose
         order: S2 of each.
         superposed: the atoms whose superposition takes the tumbling of the molecule away, in words.
     """
-    places = np.arange(len(labels))
-    values, errors = (np.array([getattr(one, name) for one in order]) for name in ("value", "error"))
-    with plot("Order parameter of each N-H bond", x="residue", y="S\u00b2 of N-H") as drawing:
-        drawing.axes.errorbar(places, values, yerr=np.nan_to_num(errors), fmt="o-", color=GREEN, markersize=4)
-        drawing.axes.set_ylim(0.0, 1.05)
-        every = -(-len(labels) // 20)
-        drawing.axes.set_xticks(places[::every], labels[::every], rotation=90 if len(labels) > 6 else 0)
+    drawing = draw_order_parameters(labels, order)
+    values, errors = _columns(order)
     rows = [(label, float(value), float(error)) for label, value, error in zip(labels, values, errors, strict=True)]
     return Section(
         "Order parameters",
@@ -77,6 +73,22 @@ def order_section(labels: Sequence[str], order: Sequence[Estimate], *, superpose
     )
 
 
+def draw_order_parameters(labels: Sequence[str], order: Sequence[Estimate]) -> Plot:
+    """S2 along the chain."""
+    places = np.arange(len(labels))
+    values, errors = _columns(order)
+    with plot("Order parameter of each N-H bond", x="residue", y="S\u00b2 of N-H") as drawing:
+        drawing.axes.errorbar(places, values, yerr=np.nan_to_num(errors), fmt="o-", color=GREEN, markersize=4)
+        drawing.axes.set_ylim(0.0, 1.05)
+        every = -(-len(labels) // 20)
+        drawing.axes.set_xticks(places[::every], labels[::every], rotation=90 if len(labels) > 6 else 0)
+    return drawing
+
+
+def _columns(order: Sequence[Estimate]) -> tuple[np.ndarray, np.ndarray]:
+    return np.array([one.value for one in order]), np.array([one.error for one in order])
+
+
 def comparison_sections(comparison: Comparison, *, kind: str = "values") -> tuple[Section, ...]:
     """Predicted against measured values: correlation with error bars, chi2, and the pairs one by one.
 
@@ -88,7 +100,7 @@ def comparison_sections(comparison: Comparison, *, kind: str = "values") -> tupl
     reasons = [f"{label}: {reason}" for label, reason in comparison.left_out.items()]
     if not comparison.pairs:
         return (Section(title, paragraph("Nothing could be compared. " + "; ".join(reasons)), wide=True),)
-    drawing = _correlation(comparison)
+    drawing = draw_comparison(comparison)
     body = drawing.html() + _summary(comparison) + _largest(comparison)
     note = (
         "Chi2 is the mean squared difference in units of its variance: that of the measurement where it is known, of "
@@ -112,11 +124,19 @@ def comparison_sections(comparison: Comparison, *, kind: str = "values") -> tupl
     return (section,)
 
 
-def _bars(shown: list[Coupling]) -> Plot:
+def draw_couplings(couplings: Couplings, coupling: str = _SHOWN) -> Plot:
+    """A coupling of each residue along the chain; bars: average and relation together.
+
+    Raises:
+        InputError: no residue has it.
+    """
+    shown = [entry for entry in couplings.couplings if entry.coupling == coupling]
+    if not shown:
+        raise InputError(f"coupling: no residue has {coupling!r}; known are {', '.join(COUPLINGS)}")
     places = np.arange(len(shown))
     values = [entry.estimate.value for entry in shown]
     errors = [_both(entry.estimate.error, entry.relation.deviation_Hz) for entry in shown]
-    name = COUPLINGS[_SHOWN]
+    name = COUPLINGS.get(coupling, coupling)
     with plot(f"{name} of each residue", x="residue", y=f"{name} (Hz)") as drawing:
         drawing.axes.bar(places, values, color=BLUE, width=0.7)
         drawing.axes.errorbar(places, values, yerr=errors, fmt="none", ecolor=INK, elinewidth=1.0, capsize=2.0)
@@ -127,7 +147,15 @@ def _bars(shown: list[Coupling]) -> Plot:
     return drawing
 
 
-def _correlation(comparison: Comparison) -> Plot:
+def draw_comparison(comparison: Comparison) -> Plot:
+    """Predicted against measured values, with error bars.
+
+    Raises:
+        InputError: nothing was compared.
+    """
+    if not comparison.pairs:
+        reasons = "; ".join(comparison.left_out.values())
+        raise InputError(f"no measured value could be compared{': ' * bool(reasons)}{reasons}")
     unit = comparison.pairs[0].measured.unit
     suffix = f" ({unit})" if unit else ""
     observables = list(dict.fromkeys(pair.measured.observable for pair in comparison.pairs))

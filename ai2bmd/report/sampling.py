@@ -1,9 +1,12 @@
 """Enhanced sampling: the course of the variables and of what the method did, and the free energy."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from ai2bmd.report.figures import BLUE, GREEN, ORANGE, draw_course, plot, time_label, time_unit
+from ai2bmd.errors import InputError
+from ai2bmd.report.figures import BLUE, GREEN, ORANGE, Plot, draw_course, plot, time_label, time_unit
 from ai2bmd.report.free_energy import KCAL_LABEL, draw_free_energy, readable
 from ai2bmd.report.load import Run
 from ai2bmd.report.sections import Section, paragraph, table
@@ -31,12 +34,14 @@ def sampling_sections(run: Run) -> tuple[Section, ...]:
 def _metadynamics(run: Run, settings: Metadynamics, columns: Columns) -> tuple[Section, ...]:
     names = [variable.column for variable in settings.variables]
     gaussians = int(columns["gaussians"][-1])
+    pictures = _courses(columns, [*names, "bias_kcal_mol"])
     courses = Section(
         "Metadynamics",
-        _courses(columns, [*names, "bias_kcal_mol"]),
+        _row(pictures),
         f"Collective variables and their bias in each frame; {gaussians} Gaussians so far, of "
         f"{settings.height:g} kcal/mol at first, bias factor {settings.bias_factor:g}.",
         wide=True,
+        figures=pictures,
     )
     if not run.directory.free_energy_table.is_file():
         return (courses,)
@@ -47,7 +52,8 @@ def _metadynamics(run: Run, settings: Metadynamics, columns: Columns) -> tuple[S
     )
     if len(surface.axes) == 3:
         note += " Of three variables the third is summed over."
-    return (courses, Section("Free energy", draw_free_energy(surface).html(), note))
+    picture = draw_free_energy(surface)
+    return (courses, Section("Free energy", picture.html(), note, figures={"free_energy_bias": picture}))
 
 
 def _tempering(settings: SimulatedTempering, columns: Columns) -> Section:
@@ -64,8 +70,9 @@ def _tempering(settings: SimulatedTempering, columns: Columns) -> Section:
     )
     if settings.weights is None:
         note += " Weights are found while it runs; before they stay as they are the shares mean nothing."
-    body = _walk(columns["time_ps"], [index], settings) + table(rows, header=("temperature", "frames", "weight"))
-    return Section("Simulated tempering", body, note, wide=True)
+    picture = _walk(columns["time_ps"], [index], settings)
+    body = picture.html() + table(rows, header=("temperature", "frames", "weight"))
+    return Section("Simulated tempering", body, note, wide=True, figures={"temperature_walk": picture})
 
 
 def _exchange(run: Run, settings: ReplicaExchange) -> Section:
@@ -85,28 +92,30 @@ def _exchange(run: Run, settings: ReplicaExchange) -> Section:
         )
         for lower, (tried, taken) in enumerate(zip(attempted.sum(1), accepted.sum(1), strict=True))
     ]
-    walks = [columns[f"temperature_of_replica_{replica}"].astype(int) for replica in range(count)]
+    walks = _walks(columns, count)
     there = sum(bool((walk == 0).any() and (walk == count - 1).any()) for walk in walks)
     note = (
         f"{len(columns['step'])} exchanges (exchanges.csv); {there} of {count} replicas have been at the lowest and at "
         "the highest temperature. Everything else in this report is of the lowest temperature; the trajectories of the "
         "others lie beside it."
     )
-    body = _walk(columns["time_ps"], walks, settings) + table(rows, header=("neighbours", "attempts", "accepted"))
-    return Section("Replica exchange", body, note, wide=True)
+    picture = _walk(columns["time_ps"], walks, settings)
+    body = picture.html() + table(rows, header=("neighbours", "attempts", "accepted"))
+    return Section("Replica exchange", body, note, wide=True, figures={"temperature_walk": picture})
 
 
 def _walk(
     time_ps: Float64[np.ndarray, " rows"],
     walks: list[Int64[np.ndarray, " rows"]],
     settings: SimulatedTempering | ReplicaExchange,
-) -> str:
+) -> Plot:
+    """The temperature of each replica against time."""
     temperatures_K = np.array(settings.temperatures_K)
     with plot("Temperatures against time", x=time_label(time_ps), y="temperature (K)", width_in=13.2) as drawing:
         for walk in walks:
             drawing.axes.step(time_ps * time_unit(time_ps)[0], temperatures_K[walk], where="post", linewidth=0.9)
         drawing.axes.set_yticks(temperatures_K[:: -(-len(temperatures_K) // 8)])
-    return drawing.html()
+    return drawing
 
 
 def _lowest(settings: SimulatedTempering | ReplicaExchange, columns: Columns) -> tuple[Section, ...]:
@@ -115,7 +124,7 @@ def _lowest(settings: SimulatedTempering | ReplicaExchange, columns: Columns) ->
     if not settings.variables or chosen.sum() < _FEWEST_FRAMES:
         return ()
     kT = GAS_CONSTANT_KJ / 4.184 * settings.temperatures_K[0]
-    images = []
+    pictures = {}
     for variable, color in zip(settings.variables, (BLUE, GREEN, ORANGE), strict=False):
         counts, edges = np.histogram(columns[variable.column][chosen], bins=min(60, int(2 * chosen.sum() ** 0.4)))
         with np.errstate(divide="ignore"):
@@ -125,14 +134,14 @@ def _lowest(settings: SimulatedTempering | ReplicaExchange, columns: Columns) ->
             middles = (edges[1:] + edges[:-1]) / 2.0
             drawing.axes.plot(middles[counts > 0], energy[counts > 0], "o-", color=color, markersize=3)
             drawing.axes.set_ylim(bottom=0.0)
-        images.append(drawing.html())
+        pictures[f"free_energy_lowest_{variable.column}"] = drawing
     note = f"From the {chosen.sum()} frames at the lowest temperature, without regard to how far they are independent."
-    return (Section("Free energy", f'<div class="row">{"".join(images)}</div>', note, wide=True),)
+    return (Section("Free energy", _row(pictures), note, wide=True, figures=pictures),)
 
 
-def _courses(columns: Columns, names: list[str]) -> str:
-    """A panel for each column, side by side."""
-    time_ps, images = columns["time_ps"], []
+def _courses(columns: Columns, names: list[str]) -> dict[str, Plot]:
+    """A panel for each column, by the name of its file."""
+    time_ps, pictures = columns["time_ps"], {}
     colors = [*(BLUE, GREEN, BLUE, GREEN)[: len(names) - 1], ORANGE]
     for name, color in zip(names, colors, strict=True):
         label = readable(name)
@@ -141,5 +150,33 @@ def _courses(columns: Columns, names: list[str]) -> str:
                 drawing.axes.plot(time_ps * time_unit(time_ps)[0], columns[name], ".", color=color, markersize=2.5)
             else:
                 draw_course(drawing.axes, time_ps, columns[name], color=color)
-        images.append(drawing.html())
-    return f'<div class="row">{"".join(images)}</div>'
+        pictures[f"course_{name}"] = drawing
+    return pictures
+
+
+def _row(pictures: Mapping[str, Plot]) -> str:
+    """Side by side."""
+    return f'<div class="row">{"".join(picture.html() for picture in pictures.values())}</div>'
+
+
+def draw_temperature_walk(run: Run) -> Plot:
+    """Temperatures against time, of replica exchange or simulated tempering.
+
+    Raises:
+        InputError: the run has one temperature, or made no exchange yet.
+    """
+    settings = run.settings.sampling
+    if isinstance(settings, SimulatedTempering):
+        columns = read_sampling_table(run.directory.sampling_table)
+        return _walk(columns["time_ps"], [columns["temperature_index"].astype(int)], settings)
+    if not isinstance(settings, ReplicaExchange):
+        raise InputError(f"{run.directory.path} has one temperature; the walk is of replica exchange or tempering")
+    columns = read_sampling_table(run.directory.exchanges)
+    if not len(columns["step"]):
+        raise InputError(f"{run.directory.path} made no exchange yet; let it go on with `ai2bmd resume`")
+    return _walk(columns["time_ps"], _walks(columns, len(settings.temperatures_K)), settings)
+
+
+def _walks(columns: Columns, count: int) -> list[Int64[np.ndarray, " rows"]]:
+    """Number of the temperature of each replica after every exchange."""
+    return [columns[f"temperature_of_replica_{replica}"].astype(int) for replica in range(count)]

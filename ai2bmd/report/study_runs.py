@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from ai2bmd.analysis.trajectories import Trajectory
-from ai2bmd.errors import InputError
 from ai2bmd.report.analysis_settings import AnalysisSettings
 from ai2bmd.report.density import density_sections
 from ai2bmd.report.energies import energy_sections
@@ -119,21 +116,3 @@ def _table(where: Origin) -> Section:
     note = "Each is taken to be independent of the others."
     numbers = Table(("trajectory", "length_ps", "frames", "temperature_K", "environment", "model"), rows)
     return Section("Trajectories", table(rows, header=header), note, wide=True, tables={"trajectories": numbers})
-
-
-def frame_interval_ps(trajectories: Sequence[Trajectory]) -> float:
-    """Time between frames, the same within and between all trajectories.
-
-    Raises:
-        InputError: it is not the same.
-    """
-    steps = np.concatenate([np.diff(trajectory.time_ps) for trajectory in trajectories])
-    if not len(steps):
-        raise InputError("every trajectory has a single frame, which tells nothing of motion")
-    middle = float(np.median(steps))
-    if not (middle > 0.0 and np.allclose(steps, middle, rtol=1e-2)):
-        raise InputError(
-            f"the frames are {steps.min():.4g} to {steps.max():.4g} ps apart; what is counted in time needs frames at "
-            "equal intervals: analyse the trajectories apart, or write them anew at one interval"
-        )
-    return middle

@@ -7,19 +7,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from ai2bmd.analysis.thermodynamics.comparison import compare_with_bias
 from ai2bmd.analysis.thermodynamics.exchange_run import join_exchange_runs, read_exchange_run
 from ai2bmd.analysis.thermodynamics.metadynamics import Method, read_metadynamics, reweight_metadynamics
 from ai2bmd.errors import InputError
-from ai2bmd.report.ensembles import heat_capacity_section, overlap_section
+from ai2bmd.report.ensembles import heat_capacities, heat_capacity_section, overlap_section
 from ai2bmd.report.free_energies import free_energy_section
 from ai2bmd.report.free_energy import readable
 from ai2bmd.report.sections import Section, paragraph
 from ai2bmd.sampling.settings import Metadynamics, ReplicaExchange, Sampling
 
-_TEMPERATURES = 25
 _TIWARY = (
     "Tiwary, Parrinello, A time-independent free energy estimator for metadynamics, J. Phys. Chem. B 119, 736 (2015)"
 )
@@ -50,10 +47,8 @@ def _exchange(path: Path) -> tuple[Section, ...]:
     run = whole.at_rest()
     left_out = whole.energies_kcal_mol.shape[1] - run.energies_kcal_mol.shape[1]
     ensembles = join_exchange_runs([run])
-    lowest, highest = run.temperatures_K[0], run.temperatures_K[-1]
-    temperatures_K = np.linspace(lowest, highest, _TEMPERATURES).tolist()
-    capacities = [ensembles.heat_capacity(temperature_K) for temperature_K in temperatures_K]
-    sections = [overlap_section(ensembles.mbar), heat_capacity_section(temperatures_K, capacities)]
+    lowest = run.temperatures_K[0]
+    sections = [overlap_section(ensembles.mbar), heat_capacity_section(*heat_capacities(ensembles))]
     for name, values in run.variables.items():
         period = 360.0 if name.endswith("_deg") else None
         sections += _told(

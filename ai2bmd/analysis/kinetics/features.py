@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64
 
+from ai2bmd.analysis.structure.dihedrals import DihedralAngles
 from ai2bmd.errors import InputError
 
 
@@ -64,6 +66,49 @@ def dihedral_features(
     both = [np.concatenate([np.cos(run), np.sin(run)], axis=1) for run in radians]
     labels = [f"{function} {name}" for function in ("cos", "sin") for name in names]
     return make_features(both, frame_ps=frame_ps, names=labels)
+
+
+def backbone_features(angles: DihedralAngles, *, angles_of: Literal["backbone", "all"] = "backbone") -> Features:
+    """Cosine and sine of the backbone's phi and psi, or of side chains too.
+
+    Args:
+        angles: of one or several runs, of frames at equal intervals.
+        angles_of: which angles; all but omega are "all".
+
+    Raises:
+        InputError: no residue has such an angle, or the intervals are not equal.
+    """
+    if angles_of not in ("backbone", "all"):
+        raise InputError(f"angles_of: expected backbone or all, got {angles_of!r}")
+    columns = [
+        column
+        for column, dihedral in enumerate(angles.dihedrals)
+        if dihedral.kind in ("phi", "psi") or (dihedral.kind != "omega" and angles_of == "all")
+    ]
+    if not columns:
+        raise InputError("no residue has phi or psi, which the Markov model is made of")
+    chosen = [angles.dihedrals[column] for column in columns]
+    names = [f"{dihedral.kind} {angles.residue_labels[dihedral.residue]}" for dihedral in chosen]
+    runs = [run[:, columns] for run in angles.angles.values]
+    return dihedral_features(runs, frame_ps=frame_interval_ps(angles.angles.time_ps), names=names)
+
+
+def frame_interval_ps(times_ps: Sequence[Float64[np.ndarray, " frames"]]) -> float:
+    """Time between frames, the same within and between all runs.
+
+    Raises:
+        InputError: it is not the same.
+    """
+    steps = np.concatenate([np.diff(times) for times in times_ps])
+    if not len(steps):
+        raise InputError("every trajectory has a single frame, which tells nothing of motion")
+    middle = float(np.median(steps))
+    if not (middle > 0.0 and np.allclose(steps, middle, rtol=1e-2)):
+        raise InputError(
+            f"the frames are {steps.min():.4g} to {steps.max():.4g} ps apart; what is counted in time needs frames at "
+            "equal intervals: analyse the trajectories apart, or write them anew at one interval"
+        )
+    return middle
 
 
 def join_features(*parts: Features) -> Features:

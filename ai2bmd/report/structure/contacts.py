@@ -1,8 +1,10 @@
 """Contacts: the map, native ones against time, hydrogen bonds."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from ai2bmd.analysis.structure.contacts import CONTACT_A
+from ai2bmd.analysis.structure.contacts import CONTACT_A, ContactMap, NativeContacts
 from ai2bmd.analysis.structure.everything import Absent, Structure
 from ai2bmd.analysis.structure.hydrogen_bonds import ANGLE_DEG, DISTANCE_A
 from ai2bmd.report.figures import BLUE, Plot, plot
@@ -17,7 +19,7 @@ def contact_map_section(structure: Structure) -> Section:
     """How often residues touch."""
     contacts = structure.contact_map
     assert not isinstance(contacts, Absent)
-    drawing = draw_contact_map(contacts.residue_labels, contacts.frequency)
+    drawing = draw_contact_map(contacts)
     pairs = np.argwhere(np.triu(contacts.frequency, 1) > 0)
     rows = [
         (contacts.residue_labels[one], contacts.residue_labels[two], float(contacts.frequency[one, two]))
@@ -34,8 +36,9 @@ def contact_map_section(structure: Structure) -> Section:
     )
 
 
-def draw_contact_map(labels: tuple[str, ...], frequency: np.ndarray) -> Plot:
-    """The map as a picture."""
+def draw_contact_map(contacts: ContactMap) -> Plot:
+    """How often residues touch, as a map."""
+    labels, frequency = contacts.residue_labels, contacts.frequency
     with plot("Contact map", x="", y="", height_in=4.9) as drawing:
         axes = drawing.axes
         image = axes.imshow(frequency, cmap="Blues", vmin=0.0, vmax=1.0, interpolation="nearest", origin="lower")
@@ -52,8 +55,7 @@ def native_contact_section(structure: Structure) -> Section:
     native = structure.native_contacts
     assert not isinstance(native, Absent)
     names = [trajectory.name for trajectory in structure.trajectories]
-    drawing = draw_series("Native contacts against time", native.series, names, y="native contacts Q", color=BLUE)
-    drawing.axes.set_ylim(0.0, 1.05)
+    drawing = draw_native_contacts(native, names)
     return Section(
         "Native contacts",
         drawing.html(),
@@ -67,6 +69,13 @@ def native_contact_section(structure: Structure) -> Section:
         ),
         quantities=(judge(native.series),),
     )
+
+
+def draw_native_contacts(native: NativeContacts, names: Sequence[str] = ()) -> Plot:
+    """Q against time."""
+    drawing = draw_series("Native contacts against time", native.series, names, y="native contacts Q", color=BLUE)
+    drawing.axes.set_ylim(0.0, 1.05)
+    return drawing
 
 
 def hydrogen_bond_section(structure: Structure) -> Section:

@@ -4,6 +4,7 @@ import numpy as np
 
 from ai2bmd.analysis.structure.dihedrals import WELLS, DihedralAngles
 from ai2bmd.analysis.structure.everything import Absent, Structure
+from ai2bmd.errors import InputError
 from ai2bmd.report.figures import Plot, plot
 from ai2bmd.report.ramachandran import draw_angles
 from ai2bmd.report.sections import Section, Table, paragraph, table
@@ -18,8 +19,7 @@ def ramachandran_section(structure: Structure) -> Section:
     residues, phi, psi = backbone_pairs(angles)
     if not len(residues):
         return Section("Ramachandran plot", paragraph("No residue has a neighbour on both sides."))
-    names = np.array([angles.residue_names[residue] for residue in residues])
-    drawing, frames = draw_ramachandran(names, phi, psi)
+    drawing, frames = _draw_pairs(angles)
     rows = [
         (angles.residue_labels[residue], *map(float, _circular(phi[:, place])), *map(float, _circular(psi[:, place])))
         for place, residue in enumerate(residues.tolist())
@@ -42,8 +42,21 @@ def backbone_pairs(angles: DihedralAngles) -> tuple[np.ndarray, np.ndarray, np.n
     return residues, np.concatenate(phi)[:, first], np.concatenate(psi)[:, second]
 
 
-def draw_ramachandran(names: np.ndarray, phi: np.ndarray, psi: np.ndarray) -> tuple[Plot, int]:
+def draw_ramachandran(angles: DihedralAngles) -> Plot:
+    """Phi and psi of all residues that have both, over where they are known to lie.
+
+    Raises:
+        InputError: no residue has both.
+    """
+    return _draw_pairs(angles)[0]
+
+
+def _draw_pairs(angles: DihedralAngles) -> tuple[Plot, int]:
     """The plot, and how many frames are in it."""
+    residues, phi, psi = backbone_pairs(angles)
+    if not len(residues):
+        raise InputError("no residue has a neighbour on both sides, so there is no Ramachandran plot")
+    names = np.array([angles.residue_names[residue] for residue in residues])
     with plot("Ramachandran plot", x="\u03c6 (degrees)", y="\u03c8 (degrees)", height_in=4.9) as drawing:
         frames = draw_angles(drawing, names, phi, psi)
     return drawing, frames

@@ -15,8 +15,9 @@ _JUDGED = 50_000
 """Values; of longer series averages of neighbours are judged, which have the same mean and the same error."""
 
 
-def draw_series(description: str, series: Series, names: Sequence[str], *, y: str, color: str = BLUE) -> Plot:
-    """A quantity against time, a line for each trajectory."""
+def draw_series(description: str, series: Series, names: Sequence[str] = (), *, y: str, color: str = BLUE) -> Plot:
+    """A quantity against time, a line for each trajectory; without names they are numbered."""
+    names = names or numbered(len(series.values))
     longest = max(series.time_ps, key=lambda times: times[-1])
     several = len(series.values) > 1
     with plot(description, x=time_label(longest), y=y) as drawing:
@@ -28,6 +29,11 @@ def draw_series(description: str, series: Series, names: Sequence[str], *, y: st
         if several and len(series.values) <= len(COLORS):
             drawing.figure.legend(loc="outside upper center", ncols=4)
     return drawing
+
+
+def numbered(count: int) -> tuple[str, ...]:
+    """Names for trajectories without."""
+    return tuple(f"run {number}" for number in range(1, count + 1))
 
 
 def judge(series: Series, name: str | None = None) -> Sufficiency:

@@ -1,6 +1,7 @@
 """Clusters of similar structures, and principal components of the motion."""
 
 import base64
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from ai2bmd.analysis.structure.everything import Absent, Structure
 from ai2bmd.analysis.structure.principal import PrincipalComponents
 from ai2bmd.report.figures import GREY, Plot, plot, time_label, time_unit
 from ai2bmd.report.sections import Section, Table, table
-from ai2bmd.report.structure.drawing import COLORS
+from ai2bmd.report.structure.drawing import COLORS, numbered
 
 _MOST_POINTS = 6000
 _ANGSTROM = "\N{ANGSTROM SIGN}"
@@ -19,7 +20,7 @@ def cluster_section(structure: Structure) -> Section:
     """Populations, the frame in the middle of each to download, and which cluster the frames are in."""
     found = structure.clusters
     assert not isinstance(found, Absent)
-    drawing = _draw_membership(found)
+    drawing = draw_clusters(found)
     names = [trajectory.name for trajectory in structure.trajectories]
     rows = [
         (f"{number}", str(each.population), f"{names[each.trajectory]}, {each.time_ps:g} ps")
@@ -58,7 +59,7 @@ def component_section(structure: Structure) -> Section:
     """The first two components, and how much of the motion they are."""
     found = structure.components
     assert not isinstance(found, Absent)
-    drawing = _draw_components(found, [trajectory.name for trajectory in structure.trajectories])
+    drawing = draw_components(found, [trajectory.name for trajectory in structure.trajectories])
     share = np.cumsum(found.explained)
     random = found.cosine_content[:, 0].max()
     warning = (
@@ -83,7 +84,8 @@ def component_section(structure: Structure) -> Section:
     )
 
 
-def _draw_membership(found: Clusters) -> Plot:
+def draw_clusters(found: Clusters) -> Plot:
+    """Which cluster each frame is in."""
     longest = max(found.membership.time_ps, key=lambda times: times[-1])
     scale, _ = time_unit(longest)
     with plot("Cluster against time", x=time_label(longest), y="cluster", width_in=13.2, height_in=2.6) as drawing:
@@ -106,8 +108,10 @@ def _draw_membership(found: Clusters) -> Plot:
     return drawing
 
 
-def _draw_components(found: PrincipalComponents, names: list[str]) -> Plot:
+def draw_components(found: PrincipalComponents, names: Sequence[str] = ()) -> Plot:
+    """Frames along the first two components."""
     values = found.projections.values
+    names = names or numbered(len(values))
     second = min(1, values[0].shape[1] - 1)
     every = -(-sum(map(len, values)) // _MOST_POINTS)
     label = f"component {{}} ({_ANGSTROM})"

@@ -1,5 +1,7 @@
 """RMSD, radius of gyration, and fluctuation of each residue."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ai2bmd.analysis.series import Series
@@ -16,8 +18,7 @@ _ANGSTROM = "\N{ANGSTROM SIGN}"
 def rmsd_section(structure: Structure) -> Section:
     """RMSD against time, and the table of all numbers of each frame."""
     names = [trajectory.name for trajectory in structure.trajectories]
-    drawing = draw_series("RMSD against time", structure.rmsd, names, y=f"RMSD ({_ANGSTROM})")
-    drawing.axes.set_ylim(bottom=0)
+    drawing = draw_rmsd(structure.rmsd, names)
     return Section(
         f"{structure.atoms_used} RMSD",
         drawing.html(),
@@ -36,9 +37,7 @@ def gyration_section(structure: Structure) -> Section:
     """Radius of gyration against time."""
     names = [trajectory.name for trajectory in structure.trajectories]
     series = structure.radius_of_gyration
-    drawing = draw_series(
-        "Radius of gyration against time", series, names, y=f"radius of gyration ({_ANGSTROM})", color=GREEN
-    )
+    drawing = draw_gyration(series, names)
     note = f"How compact the molecule is, weighted by mass, all atoms: {series.mean()} in the mean."
     return Section(
         "Radius of gyration",
@@ -54,7 +53,7 @@ def fluctuation_section(structure: Structure) -> Section:
     """RMSF of each residue."""
     fluctuation = structure.fluctuation
     assert not isinstance(fluctuation, Absent)
-    drawing = _draw(fluctuation)
+    drawing = draw_fluctuation(fluctuation)
     rows = [
         (label, float(alpha), float(heavy), float(error))
         for label, alpha, heavy, error in zip(
@@ -99,7 +98,21 @@ def frames_table(structure: Structure) -> Table:
     return Table(("trajectory", "time_ps", *columns), rows)
 
 
-def _draw(fluctuation: Fluctuation) -> Plot:
+def draw_rmsd(series: Series, names: Sequence[str] = ()) -> Plot:
+    """RMSD against time."""
+    drawing = draw_series("RMSD against time", series, names, y=f"RMSD ({_ANGSTROM})")
+    drawing.axes.set_ylim(bottom=0)
+    return drawing
+
+
+def draw_gyration(series: Series, names: Sequence[str] = ()) -> Plot:
+    """Radius of gyration against time."""
+    y = f"radius of gyration ({_ANGSTROM})"
+    return draw_series("Radius of gyration against time", series, names, y=y, color=GREEN)
+
+
+def draw_fluctuation(fluctuation: Fluctuation) -> Plot:
+    """RMSF of each residue."""
     labels, chains = fluctuation.residue_labels, np.array(fluctuation.chain_ids)
     places = np.arange(len(labels))
     with plot("Fluctuation of each residue", x="residue", y=f"RMSF ({_ANGSTROM})", width_in=13.2) as drawing:

@@ -31,7 +31,9 @@ def secondary_section(structure: Structure) -> Section:
     assert not isinstance(secondary, Absent)
     names = [trajectory.name for trajectory in structure.trajectories]
     pictures = {
-        "secondary_structure" + f"_{piece + 1}" * (len(names) > 1): _draw(secondary, piece, names[piece])
+        "secondary_structure" + f"_{piece + 1}" * (len(names) > 1): draw_secondary_structure(
+            secondary, run=piece, name=names[piece]
+        )
         for piece in range(min(_MAPS, len(secondary.codes.values)))
     }
     shown = f" Shown: the first {_MAPS} of {len(names)} trajectories." if len(names) > _MAPS else ""
@@ -71,14 +73,19 @@ def _percent(secondary: SecondaryStructure, classes: str) -> str:
     return f"{100 * estimate.value:.1f}{error} %"
 
 
-def _draw(secondary: SecondaryStructure, piece: int, name: str) -> Plot:
-    codes, time_ps = secondary.codes.values[piece], secondary.codes.time_ps[piece]
+def draw_secondary_structure(secondary: SecondaryStructure, *, run: int = 0, name: str = "") -> Plot:
+    """A map of the classes in one run, by its number from 0 and with its name as title."""
+    codes, time_ps = secondary.codes.values[run], secondary.codes.time_ps[run]
     every = -(-len(codes) // _COLUMNS)
     scale, _ = time_unit(time_ps)
     shown = np.unique(codes[::every])
     height = float(np.clip(1.1 + 0.16 * len(secondary.residue_labels), 2.2, 8.0))
     with plot(
-        f"Secondary structure against time, {name}", x=time_label(time_ps), y="", width_in=13.2, height_in=height
+        f"Secondary structure against time{', ' * bool(name)}{name}",
+        x=time_label(time_ps),
+        y="",
+        width_in=13.2,
+        height_in=height,
     ) as drawing:
         axes = drawing.axes
         end = max(time_ps[-1], time_ps[0] + 1e-3) * scale

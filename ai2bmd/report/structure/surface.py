@@ -1,10 +1,12 @@
 """Solvent-accessible surface."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ai2bmd.analysis.structure.everything import Absent, Structure
-from ai2bmd.analysis.structure.surface import POINTS, PROBE_A
-from ai2bmd.report.figures import ORANGE
+from ai2bmd.analysis.structure.surface import POINTS, PROBE_A, Surface
+from ai2bmd.report.figures import ORANGE, Plot
 from ai2bmd.report.sections import Section, Table
 from ai2bmd.report.structure.drawing import draw_series, judge
 
@@ -16,7 +18,7 @@ def surface_section(structure: Structure) -> Section:
     surface = structure.surface
     assert not isinstance(surface, Absent)
     names = [trajectory.name for trajectory in structure.trajectories]
-    drawing = draw_series("Surface against time", surface.total, names, y=f"surface ({_AREA})", color=ORANGE)
+    drawing = draw_surface_area(surface, names)
     each = f"every {surface.total.stride}th frame" if surface.total.stride > 1 else "every frame"
     rows = [
         (label, estimate.value, estimate.error, estimate.effective_samples)
@@ -39,3 +41,8 @@ def surface_section(structure: Structure) -> Section:
         ),
         quantities=(judge(surface.total),),
     )
+
+
+def draw_surface_area(surface: Surface, names: Sequence[str] = ()) -> Plot:
+    """Total surface against time."""
+    return draw_series("Surface against time", surface.total, names, y=f"surface ({_AREA})", color=ORANGE)

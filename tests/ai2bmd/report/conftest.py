@@ -1,10 +1,12 @@
-"""Run directories made by hand: chignolin, shaken and turned."""
+"""Run directories made by hand, chignolin shaken and turned; and trajectories as of another program."""
 
 import json
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import MDAnalysis as mda
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -74,3 +76,36 @@ def _frame(number: int, positions: np.ndarray, *, temperature: float) -> Frame:
 def run_directory(make_run, tmp_path_factory) -> Path:
     """A run of 30 frames."""
     return make_run(tmp_path_factory.mktemp("runs") / "shaken", frames=30)
+
+
+@pytest.fixture(scope="session")
+def dipeptide(examples, tmp_path_factory):
+    """Two independent trajectories of alanine dipeptide, phi jumping between two values, as files of other programs."""
+    folder = tmp_path_factory.mktemp("dipeptide")
+    universe = mda.Universe(str(examples / "alanine_dipeptide.pdb"))
+    start = universe.atoms.positions.copy()
+    paths = []
+    for number in range(2):
+        random = np.random.default_rng(number)
+        paths.append(folder / f"part{number}.dcd")
+        turned = np.cumsum(random.random(600) < 0.1) % 2
+        with warnings.catch_warnings(), mda.Writer(str(paths[-1]), n_atoms=len(universe.atoms), dt=1.0) as writer:
+            warnings.simplefilter("ignore")  # that there is no box
+            for state in turned:
+                universe.atoms.positions = _turned(universe, start, 60.0 * state + random.normal(scale=8.0))
+                universe.atoms.positions += random.normal(scale=0.03, size=start.shape)
+                writer.write(universe.atoms)
+    return examples / "alanine_dipeptide.pdb", paths
+
+
+def _turned(universe, start, degrees):
+    """The atoms beyond the bond N-CA turned about it."""
+    from scipy.spatial.transform import Rotation
+
+    alanine = universe.select_atoms("resname ALA")
+    nitrogen, alpha = (start[alanine.select_atoms(f"name {name}").ix[0]] for name in ("N", "CA"))
+    axis = (alpha - nitrogen) / np.linalg.norm(alpha - nitrogen)
+    moving = np.concatenate([alanine.select_atoms("not name N H CA").ix, universe.select_atoms("resname NME").ix])
+    moved = start.copy()
+    moved[moving] = Rotation.from_rotvec(np.radians(degrees) * axis).apply(start[moving] - alpha) + alpha
+    return moved

@@ -2,9 +2,7 @@
 
 import csv
 import re
-import warnings
 
-import MDAnalysis as mda
 import numpy as np
 import pytest
 
@@ -12,44 +10,11 @@ from ai2bmd.cli import main
 
 
 @pytest.fixture(scope="module")
-def dipeptide(examples, tmp_path_factory):
-    """Two independent trajectories of alanine dipeptide, phi jumping between two values, as files of other programs."""
-    folder = tmp_path_factory.mktemp("dipeptide")
-    universe = mda.Universe(str(examples / "alanine_dipeptide.pdb"))
-    start = universe.atoms.positions.copy()
-    paths = []
-    for number in range(2):
-        random = np.random.default_rng(number)
-        paths.append(folder / f"part{number}.dcd")
-        turned = np.cumsum(random.random(600) < 0.1) % 2
-        with warnings.catch_warnings(), mda.Writer(str(paths[-1]), n_atoms=len(universe.atoms), dt=1.0) as writer:
-            warnings.simplefilter("ignore")  # that there is no box
-            for state in turned:
-                universe.atoms.positions = _turned(universe, start, 60.0 * state + random.normal(scale=8.0))
-                universe.atoms.positions += random.normal(scale=0.03, size=start.shape)
-                writer.write(universe.atoms)
-    return examples / "alanine_dipeptide.pdb", paths
-
-
-def _turned(universe, start, degrees):
-    """The atoms beyond the bond N-CA turned about it."""
-    from scipy.spatial.transform import Rotation
-
-    alanine = universe.select_atoms("resname ALA")
-    nitrogen, alpha = (start[alanine.select_atoms(f"name {name}").ix[0]] for name in ("N", "CA"))
-    axis = (alpha - nitrogen) / np.linalg.norm(alpha - nitrogen)
-    moving = np.concatenate([alanine.select_atoms("not name N H CA").ix, universe.select_atoms("resname NME").ix])
-    moved = start.copy()
-    moved[moving] = Rotation.from_rotvec(np.radians(degrees) * axis).apply(start[moving] - alpha) + alpha
-    return moved
-
-
-@pytest.fixture(scope="module")
 def study(dipeptide, tmp_path_factory):
     topology, paths = dipeptide
     folder = tmp_path_factory.mktemp("study")
     (folder / "a.yaml").write_text("temperature: 300 K\nkinetics: {lag: 2 ps, states: 2, microstates: 20}\n")
-    (folder / "j.csv").write_text("# Made up\nobservable,residue,value,error\n3J_HN_HA,2,6.0,0.5\n")
+    (folder / "j.csv").write_text("# Made up\nobservable,residue,value,error\n3J_HN_HA,1,6.0,0.5\n")
     arguments = ["analyze", "--topology", str(topology), "--trajectory", *map(str, paths)]
     extra = ["--config", str(folder / "a.yaml"), "--experiment", str(folder / "j.csv"), "-o", str(folder / "out")]
     assert main(arguments + extra) == 0
