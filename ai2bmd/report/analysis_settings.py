@@ -44,7 +44,7 @@ class Kinetics(_Settings):
     reduction: Literal["tica", "vamp"] = "tica"
     projection: Literal["tica", "vamp"] = "tica"
     lag_ps: Picoseconds | None = Field(default=None, alias="lag", gt=0)
-    """None: the shortest at which the slowest timescale no longer rises."""
+    """None: the one at which the slowest timescale is known best."""
     dimensions: int | None = Field(default=None, ge=1)
     """Of the slow components; None: by the data."""
     microstates: int | None = Field(default=None, ge=2)

@@ -19,7 +19,13 @@ from ai2bmd.analysis.kinetics.passage import Passage, passages
 from ai2bmd.analysis.kinetics.paths import TransitionPaths, transition_paths
 from ai2bmd.analysis.kinetics.projection import Method, Projection, project
 from ai2bmd.analysis.kinetics.random_lags import count_with_random_lags
-from ai2bmd.analysis.kinetics.timescales import ImpliedTimescales, LagChoice, choose_lag, implied_timescales
+from ai2bmd.analysis.kinetics.timescales import (
+    ImpliedTimescales,
+    LagChoice,
+    choose_lag,
+    implied_timescales,
+    rise_beyond,
+)
 from ai2bmd.errors import InputError
 
 _CONNECTED = 0.98
@@ -114,14 +120,20 @@ def frame_weights(kinetics: Kinetics) -> tuple[Float64[np.ndarray, " frames"], .
 
 
 def _choose(result: Kinetics, settings: KineticsSettings, _) -> Kinetics:
-    timescales = implied_timescales(result.microstates.runs, frame_ps=result.features.frame_ps)
-    choice = choose_lag(timescales)
+    frame_ps = result.features.frame_ps
+    timescales = implied_timescales(result.microstates.runs, frame_ps=frame_ps)
+    choice, remarks = choose_lag(timescales), result.remarks
     if settings.lag is not None:
-        given = (
-            f"{settings.lag * result.features.frame_ps:.4g} ps was given as the lag time. By the data: {choice.reason}"
-        )
-        choice = LagChoice(settings.lag, given)
-    return replace(result, timescales=timescales, choice=choice)
+        nearest = int(np.abs(np.log(timescales.lags / settings.lag)).argmin())
+        rise = rise_beyond(timescales, nearest)
+        given = f"{settings.lag * frame_ps:.4g} ps was given as the lag time. By the data: {choice.reason}"
+        choice = LagChoice(settings.lag, given, rise)
+        if not np.isfinite(rise):
+            remarks += (
+                "How far times still rise at lags longer than the one given is not known; their errors are statistical "
+                "alone.",
+            )
+    return replace(result, timescales=timescales, choice=choice, remarks=remarks)
 
 
 def _model(result: Kinetics, settings: KineticsSettings, _) -> Kinetics:
@@ -129,10 +141,12 @@ def _model(result: Kinetics, settings: KineticsSettings, _) -> Kinetics:
     if result.choice.lag is None:
         raise InputError("no rates, for there is no lag time to trust. " + result.choice.reason.removesuffix("."))
     runs, lag, frame_ps = result.microstates.runs, result.choice.lag, result.features.frame_ps
+    rise = float(np.nan_to_num(result.choice.rise))
     if settings.random_lags:
-        model = model_of(count_with_random_lags(runs, mean_lag=float(lag)), runs, frame_ps=frame_ps)
+        counted = count_with_random_lags(runs, mean_lag=float(lag))
+        model = model_of(counted, runs, frame_ps=frame_ps, lag_rise=rise)
     else:
-        model = markov_model(runs, lag=lag, frame_ps=frame_ps)
+        model = markov_model(runs, lag=lag, frame_ps=frame_ps, lag_rise=rise)
     remarks = result.remarks
     if model.transitions.share_of_frames < _CONNECTED:
         share = 100.0 * (1.0 - model.transitions.share_of_frames)

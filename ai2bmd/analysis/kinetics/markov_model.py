@@ -5,7 +5,7 @@ al., J. Chem. Phys. 134, 174105, 2011); that holds for equilibrium dynamics, not
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64
@@ -36,6 +36,9 @@ class MarkovModel:
     matrices: Matrices
     """Of resampled blocks."""
     stationaries: Float64[np.ndarray, "repeats states"]
+    lag_rise: float = 0.0
+    """How far times may still rise at longer lags, relative to them (`LagChoice.rise`); part of the errors of times and
+    rates. It is that of the slowest process; of faster ones it is larger."""
 
     @property
     def lag_ps(self) -> float:
@@ -52,7 +55,7 @@ class MarkovModel:
         values = relaxation_times(self.transitions, self.matrix, self.stationary, count=count) * self.frame_ps
         sampled = self._sampled_timescales(count)
         return tuple(
-            self.estimate(value, sampled[:, index], unit="ps", samples=self.relaxations(value))
+            self.estimate_time(value, sampled[:, index], unit="ps", samples=self.relaxations(value))
             for index, value in enumerate(values)
             if np.isfinite(value)
         )
@@ -80,11 +83,20 @@ class MarkovModel:
         error = spread(sampled, blocks=len(self.transitions.blocks)) if enough else float("nan")
         return Estimate(float(value), error, float(samples), unit)
 
+    def estimate_time(
+        self, value: float, sampled: Float64[np.ndarray, " repeats"], *, samples: float, unit: str
+    ) -> Estimate:
+        """The same of a time or rate, whose error has in it how far it still depends on the lag."""
+        found = self.estimate(value, sampled, samples=samples, unit=unit)
+        return replace(found, error=float(np.hypot(found.error, found.value * self.lag_rise)))
+
     def _sampled_timescales(self, count: int) -> Float64[np.ndarray, "repeats count"]:
         return relaxation_times(self.transitions, self.matrices, self.stationaries, count=count) * self.frame_ps
 
 
-def markov_model(trajectories: StateRuns, *, lag: int, frame_ps: float, repeats: int = REPEATS) -> MarkovModel:
+def markov_model(
+    trajectories: StateRuns, *, lag: int, frame_ps: float, repeats: int = REPEATS, lag_rise: float = 0.0
+) -> MarkovModel:
     """Estimate a model.
 
     Args:
@@ -92,15 +104,22 @@ def markov_model(trajectories: StateRuns, *, lag: int, frame_ps: float, repeats:
         lag: in frames.
         frame_ps: time between frames.
         repeats: number of resampled copies.
+        lag_rise: how far times may still rise at longer lags, from `choose_lag`; with 0 errors are statistical alone.
 
     Raises:
         InputError: no run is longer than the lag, or no two states are connected both ways.
     """
-    return model_of(count_transitions(trajectories, lag=lag), trajectories, frame_ps=frame_ps, repeats=repeats)
+    counted = count_transitions(trajectories, lag=lag)
+    return model_of(counted, trajectories, frame_ps=frame_ps, repeats=repeats, lag_rise=lag_rise)
 
 
 def model_of(
-    transitions: Transitions, trajectories: StateRuns, *, frame_ps: float, repeats: int = REPEATS
+    transitions: Transitions,
+    trajectories: StateRuns,
+    *,
+    frame_ps: float,
+    repeats: int = REPEATS,
+    lag_rise: float = 0.0,
 ) -> MarkovModel:
     """Estimate a model from counted transitions."""
     if not frame_ps > 0.0:
@@ -115,6 +134,7 @@ def model_of(
         stationary=stationary,
         matrices=matrices,
         stationaries=stationaries,
+        lag_rise=lag_rise,
     )
 
 

@@ -83,8 +83,8 @@ def _passage(
     copies: Float64[np.ndarray, "states states repeats"],
 ) -> Passage:
     samples = model.length_ps / (values[source, target] + values[target, source])
-    time = model.estimate(values[source, target], copies[source, target], samples=samples, unit="ps")
-    rate = model.estimate(
+    time = model.estimate_time(values[source, target], copies[source, target], samples=samples, unit="ps")
+    rate = model.estimate_time(
         _PS_PER_US / values[source, target], _PS_PER_US / copies[source, target], samples=samples, unit="1/\u00b5s"
     )
     return Passage(states.names[source], states.names[target], time, rate)

@@ -74,7 +74,7 @@ def transition_paths(model: MarkovModel, states: Macrostates, source: str, targe
         committor_errors=np.array(
             [spread(copy, blocks=len(model.transitions.blocks)) if trusted else np.nan for copy in copies.T]
         ),
-        rate_per_us=model.estimate(rate * _PS_PER_US, rates * _PS_PER_US, samples=samples, unit="1/\u00b5s"),
+        rate_per_us=model.estimate_time(rate * _PS_PER_US, rates * _PS_PER_US, samples=samples, unit="1/\u00b5s"),
         flux_per_us=np.asarray(flux.net_flux) / model.lag_ps * _PS_PER_US,
         paths=_paths(flux),
     )

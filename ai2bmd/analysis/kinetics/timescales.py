@@ -2,6 +2,10 @@
 
 A projection of dynamics forgets more slowly than the dynamics: its timescales come out too short, the more so the
 shorter the lag, and stop rising where the model begins to hold (Swope et al., J. Phys. Chem. B 108, 6571, 2004).
+
+Once faster processes have decayed, the eigenvalue is a exp(-lag / t) with a below 1 (the share of the slow process that
+the states resolve), so that 1 / timescale falls to 1 / t as 1 / lag (Sarich, Noé, Schütte, Multiscale Model. Simul. 8,
+1154, 2010). Two lags give t, and so how far the timescale at a lag still has to rise. That is part of its error.
 """
 
 from collections.abc import Sequence
@@ -9,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64
+from scipy import stats
 
 from ai2bmd.analysis.kinetics.markov_model import relaxation_times
 from ai2bmd.analysis.kinetics.resampling import spread
@@ -20,17 +25,12 @@ _LAGS = 16
 _REPEATS = 40
 _CONNECTED = 0.9
 """Lags at which a smaller share of the frames is connected are left out."""
-_RISE = 0.1
-"""A timescale that rises by less has stopped rising."""
-_SIGMAS = 2.0
-_MOST = 0.25
-"""A larger rise is never put down to chance."""
+_LARGEST = 0.4
+"""Relative error of the slowest timescale, the rise included, above which no lag is taken."""
 _LONGEST = 3.0
 """Lags beyond so many timescales see noise instead of the process."""
 _FEWEST_RELAXATIONS = 10.0
 """Data of fewer tell nothing of a plateau."""
-_KNOWN = 0.15
-"""Relative error of a rise beyond which the data cannot tell whether there is one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +71,8 @@ class LagChoice:
     lag: int | None
     """In frames."""
     reason: str
+    rise: float = float("nan")
+    """How far, relative to it, the slowest timescale may still rise at longer lags: root mean square."""
 
 
 def implied_timescales(
@@ -113,51 +115,73 @@ def implied_timescales(
 
 
 def choose_lag(timescales: ImpliedTimescales) -> LagChoice:
-    """The shortest lag from which on the slowest timescale no longer rises.
+    """The lag at which the slowest timescale is known best: of short lags the rise is large, of long ones the noise.
 
-    It is compared with every lag at least twice as long at which the process is still seen (three of its timescales);
-    a rise and its error come from the same resampled blocks at both lags. A lag is taken when none of the rises is
-    above a tenth by more than its error allows, or above a quarter, and at least one is known well enough to tell.
+    The error that is made least is the statistical one together with the rise (`rise_beyond`). No lag is taken where the
+    data hold too few relaxations, or where that error is larger than two fifths.
     """
-    slowest = timescales.timescales_ps[:, 0]
-    seen = timescales.lags_ps <= _LONGEST * np.nan_to_num(slowest)
-    unknown = False
-    for index, lag in enumerate(timescales.lags):
-        later = np.flatnonzero(seen & (timescales.lags >= 2 * lag))
-        if not len(later) or not slowest[index] > lag * timescales.frame_ps:
-            continue
-        rises, errors = _rises(timescales, index, later)
-        known = (errors < _KNOWN) & (timescales.relaxations > _FEWEST_RELAXATIONS)
-        if not known.any():
-            unknown = True
-        elif (rises[known] < np.minimum(_RISE + _SIGMAS * errors[known], _MOST)).all():
-            last = int(np.flatnonzero(known)[-1])
-            text = _accepted(timescales, index, int(later[last]), float(rises[last]), float(errors[last]))
-            return LagChoice(int(lag), text)
-    return LagChoice(None, _unknown(timescales) if unknown else _rising(timescales))
+    if timescales.relaxations <= _FEWEST_RELAXATIONS:
+        return LagChoice(None, _unknown(timescales))
+    rises = np.array([rise_beyond(timescales, index) for index in range(len(timescales.lags))])
+    statistical = timescales.errors_ps[:, 0] / timescales.timescales_ps[:, 0]
+    errors = np.hypot(statistical, rises)
+    if not np.isfinite(errors).any():
+        return LagChoice(None, _rising(timescales))
+    best = int(np.nanargmin(errors))
+    if errors[best] > _LARGEST:
+        return LagChoice(None, _still_rising(timescales, best, float(rises[best]), float(statistical[best])))
+    text = (
+        f"At a lag time of {timescales.lags_ps[best]:.4g} ps the slowest timescale is known best: its statistical error "
+        f"is {100.0 * statistical[best]:.0f} %, and at longer lags it may still rise by {100.0 * rises[best]:.0f} %, "
+        "which is in the errors of all times and rates."
+    )
+    return LagChoice(int(timescales.lags[best]), text, float(rises[best]))
 
 
-def _rises(
-    timescales: ImpliedTimescales, index: int, later: Int64[np.ndarray, " later"]
-) -> tuple[Float64[np.ndarray, " later"], Float64[np.ndarray, " later"]]:
-    """Relative rises of the slowest timescale from one lag to others, and their standard errors."""
-    values, copies = timescales.timescales_ps[:, 0], timescales.sampled_ps[:, :, 0]
-    errors = np.array([spread(copy, blocks=timescales.blocks) for copy in copies[later] / copies[index]])
-    return values[later] / values[index] - 1.0, np.where(np.isfinite(errors), errors, np.inf)
+def rise_beyond(timescales: ImpliedTimescales, index: int) -> float:
+    """How far the slowest timescale may still rise beyond a lag, relative to it: root mean square.
 
+    By extrapolation from this lag and a longer one, that which gives the smallest error; by how much that error is above
+    the statistical one of the timescale itself is added. A reversible model never makes a timescale longer than it is
+    (Nüske et al., J. Chem. Theory Comput. 10, 1739, 2014), so the normal distribution of the rise is cut off at 0. Not a
+    number where no longer lag tells.
 
-def _accepted(timescales: ImpliedTimescales, index: int, later: int, rise: float, error: float) -> str:
-    lags = timescales.lags_ps
-    return (
-        f"{lags[index]:.4g} ps is the shortest lag time from which on the slowest timescale no longer rises: up to "
-        f"{lags[later]:.4g} ps it changes by {100.0 * rise:+.0f} \N{PLUS-MINUS SIGN} {100.0 * error:.0f} %."
-    ).replace("-", "\N{MINUS SIGN}")
+    Args:
+        timescales: at all lags.
+        index: of the lag.
+    """
+    lags, times, copies = timescales.lags_ps, timescales.timescales_ps[:, 0], timescales.sampled_ps[:, :, 0]
+    if not times[index] > lags[index]:
+        return float("nan")
+    seen = (timescales.lags >= 2 * timescales.lags[index]) & (lags <= _LONGEST * np.nan_to_num(times))
+    rise, error = np.nan, np.inf
+    for later in np.flatnonzero(seen):
+        apart = lags[later] - lags[index]
+        extrapolated = apart / (lags[later] / times[later] - lags[index] / times[index])
+        sampled = apart / (lags[later] / copies[later] - lags[index] / copies[index])
+        own = spread(np.where(sampled > 0.0, sampled, np.nan), blocks=timescales.blocks) / times[index]
+        if extrapolated > 0.0 and own < error:
+            rise, error = extrapolated / times[index] - 1.0, own
+    if not np.isfinite(error) or error == 0.0:
+        return float("nan")
+    tail = float(np.exp(stats.norm.logpdf(rise / error) - stats.norm.logcdf(rise / error)))
+    mean_square = max(rise**2 + error**2 + rise * error * tail, 0.0)
+    statistical = timescales.errors_ps[index, 0] / times[index]
+    return float(np.sqrt(mean_square + max(error**2 - statistical**2, 0.0)))
 
 
 def _unknown(timescales: ImpliedTimescales) -> str:
     return (
         "The data do not tell at which lag time the slowest timescale stops rising: they hold only about "
         f"{timescales.relaxations:.2g} relaxation times of it. More or longer runs are needed."
+    )
+
+
+def _still_rising(timescales: ImpliedTimescales, index: int, rise: float, statistical: float) -> str:
+    return (
+        f"At no lag time is the slowest timescale known to two fifths: at best, at {timescales.lags_ps[index]:.4g} ps, its "
+        f"statistical error is {100.0 * statistical:.0f} % and it may still rise by {100.0 * rise:.0f} % at longer lags. "
+        "Longer runs are needed, or states that resolve the slow process better."
     )
 
 
