@@ -1,9 +1,9 @@
 """What a label takes of a machine's memory, so that no more are computed at the same time than fit into it.
 
 For density functionals with PySCF: the process with its libraries; the integrals of density fitting, of each range of a
-range-separated functional; the orbitals and their derivatives on a block of the grid; and what the gradient needs,
-about as much as the integrals, with exact exchange 0.6 GB at least. The constants are those of measured peaks, which
-docs/labelling.md has; the estimate is above each of them, by up to a half.
+range-separated functional; buffers, by which they and the gradient are computed; and for exact exchange in the gradient
+about as much as the integrals again. The estimate is above each of the measured peaks, which docs/labelling.md has, by up
+to a half.
 """
 
 import functools
@@ -13,10 +13,10 @@ import numpy as np
 
 from potentials.quantum_chemistry.methods import METHODS, Method
 
-_PROCESS_BYTES = 400e6
-_GRID_BLOCK_BYTES = 4e6
-"""For each basis function: 67,200 points, as many as PySCF takes at a time, with seven numbers of eight bytes."""
-_EXCHANGE_GRADIENT_BYTES = 6e8
+_PROCESS_BYTES = 430e6
+_BUFFER_BYTES = 800e6
+_BUFFERS = 3
+"""As large as the integrals, at most."""
 _FROM_DISK_BYTES = 4e9
 """What PySCF takes where it keeps the integrals on disk."""
 
@@ -43,18 +43,18 @@ def label_memory_bytes(atomic_numbers: np.ndarray, method: str) -> int:
     numbers, counts = np.unique(np.asarray(atomic_numbers), return_counts=True)
     of_elements = [_basis_functions(functional, int(number)) for number in numbers]
     functions, auxiliary = (counts @ of_elements).tolist()
-    return int(_PROCESS_BYTES + _GRID_BLOCK_BYTES * functions + _integrals_bytes(functional, functions, auxiliary))
+    return int(_PROCESS_BYTES + _calculation_bytes(functional, functions, auxiliary))
 
 
-def _integrals_bytes(functional: Method, functions: int, auxiliary: int) -> float:
+def _calculation_bytes(functional: Method, functions: int, auxiliary: int) -> float:
     from pyscf.dft.numint import NumInt
 
     integrals = integrals_bytes(functions, auxiliary)
     if integrals > most_kept_integrals_bytes():
         return _FROM_DISK_BYTES
     range_separation, _, exchange = NumInt().rsh_and_hybrid_coeff(functional.functional)
-    ranges, hybrid = 1 + bool(range_separation), bool(range_separation or exchange)
-    return ranges * integrals + max(integrals, _EXCHANGE_GRADIENT_BYTES * hybrid)
+    times = 1 + bool(range_separation) + bool(range_separation or exchange)
+    return times * integrals + min(_BUFFERS * integrals, _BUFFER_BYTES)
 
 
 @functools.cache

@@ -56,8 +56,8 @@ def test_no_more_frames_are_at_work_than_memory_is_for(
 
 
 def test_a_molecule_that_does_not_fit_is_told(label: Label, capsys: pytest.CaptureFixture[str]) -> None:
-    assert label("--method", "r2scan-3c", "--memory", "0.5GB") == 2
-    sentence = r"a label by r2scan-3c takes about 0.8 GB of memory, and there are 0.5 GB; leave such molecules out"
+    assert label("--method", "r2scan-3c", "--memory", "0.3GB") == 2
+    sentence = r"a label by r2scan-3c takes about 0.5 GB of memory, and there are 0.3 GB; leave such molecules out"
     assert sentence in capsys.readouterr().err
 
 
@@ -84,12 +84,12 @@ def test_impossible_crews_are_refused(
 
 
 MEASURED_GB = [
-    ("C5H10N2O2", "r2scan-3c", 1.47),
-    ("C6H12N2O2", "r2scan-3c", 1.67),
-    ("C14H17N3O2", "r2scan-3c", 3.99),
-    ("C12H22N4O4S2", "r2scan-3c", 4.76),
-    ("C5H10N2O2", "pbe0-d4/def2-tzvp", 1.92),
-    ("C6H12N2O2", "m06-2x/6-31g*", 1.72),
+    ("C5H10N2O2", "r2scan-3c", 0.91),
+    ("C6H12N2O2", "r2scan-3c", 1.09),
+    ("C14H17N3O2", "r2scan-3c", 1.51),
+    ("C12H22N4O4S2", "r2scan-3c", 2.36),
+    ("C5H10N2O2", "pbe0-d4/def2-tzvp", 1.62),
+    ("C6H12N2O2", "m06-2x/6-31g*", 0.67),
     ("C5H10N2O2", "wb97m-d3bj/def2-tzvppd", 3.47),
 ]
 """Peaks of whole processes with PySCF 2.14: capped glycine, alanine, tryptophan and the disulfide."""
