@@ -5,6 +5,7 @@ Each is independent of the others: of another run, or another copy. Files that c
 
 import gc
 import logging
+import os
 import struct
 import sys
 import warnings
@@ -16,7 +17,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from ai2bmd.analysis.bond_check import bonds_of_structure, check_bonds
 from ai2bmd.analysis.chunks import Chunk, ForeignFrames, FrameSource, OwnFrames, read_chunks
+from ai2bmd.analysis.cut_netcdf import planned_frames, whole_records
 from ai2bmd.analysis.molecule import analysed_atoms, choose, describe
 from ai2bmd.atom_selection import make_universe
 from ai2bmd.errors import InputError
@@ -103,8 +106,10 @@ def open_files(topology: Path, trajectories: Sequence[Path], *, selection: str |
     """
     opened = []
     for path in trajectories:
-        one = from_universe(_load(topology, path), selection=selection, name=path.name)
-        opened.append(replace(one, remarks=(*one.remarks, *_missing_frames(path, one.frames))))
+        universe, structure_A = _load(topology, path)
+        one = from_universe(universe, selection=selection, name=path.name)
+        remarks = (*_missing_frames(path, one.frames), *_check_topology(one, structure_A, topology))
+        opened.append(replace(one, remarks=(*one.remarks, *remarks)))
     check_alike(opened)
     return tuple(opened)
 
@@ -206,21 +211,34 @@ def _check_first_frame(trajectory: Trajectory) -> None:
         raise InputError(f"{trajectory.name}: the first frame has undefined positions; the run broke at its start")
 
 
-def _load(topology: Path, trajectory: Path) -> Any:
-    """Both as a universe."""
+def _check_topology(trajectory: Trajectory, structure_A: np.ndarray | None, topology: Path) -> tuple[str, ...]:
+    """Compare the first frame with the bonds that the topology knows, or shows by its coordinates."""
+    molecule, universe = trajectory.molecule, trajectory.universe
+    if hasattr(universe, "bonds") and len(universe.bonds):
+        bonds = molecule.bonds
+    elif structure_A is not None:
+        bonds = bonds_of_structure(molecule, structure_A[trajectory.atoms.indices])
+    else:
+        return ()
+    return check_bonds(
+        molecule, bonds, trajectory.atoms.positions, box=universe.dimensions, files=(topology.name, trajectory.name)
+    )
+
+
+def _load(topology: Path, trajectory: Path) -> tuple[Any, np.ndarray | None]:
+    """Both as a universe, and the coordinates that the topology file has."""
     _quiet()
     import MDAnalysis
 
     for path in (topology, trajectory):
-        if not path.is_file():
-            raise InputError(f"{path} does not exist")
-        if not path.stat().st_size:
-            raise InputError(f"{path} is empty; put a copy of it back, or write it anew")
+        _check_readable(path)
     kind = {"format": "H5MD"} if trajectory.suffix.lower() in (".h5", ".h5md") else {}
     universe, reason = _attempt(lambda: MDAnalysis.Universe(str(topology)))
     if universe is None:
         raise InputError(f"{topology} cannot be read as a topology ({reason})")
-    loaded, reason = _attempt(lambda: universe.load_new(str(trajectory), **kind))
+    structure_A = universe.atoms.positions.copy() if hasattr(universe, "trajectory") else None
+    with whole_records():
+        loaded, reason = _attempt(lambda: universe.load_new(str(trajectory), **kind))
     if loaded is None and "number of atoms" in reason:
         raise InputError(
             f"{trajectory} has other atoms than the {len(universe.atoms)} of {topology}; give the topology that it was "
@@ -231,7 +249,18 @@ def _load(topology: Path, trajectory: Path) -> Any:
             f"{trajectory} cannot be read as a trajectory ({reason}); it is damaged, or of a format that MDAnalysis "
             "does not know by this ending"
         )
-    return loaded
+    return loaded, structure_A
+
+
+def _check_readable(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"{path} is a directory; name a file in it, or give run directories without --trajectory")
+    if not path.is_file():
+        raise InputError(f"{path} does not exist")
+    if not path.stat().st_size:
+        raise InputError(f"{path} is empty; put a copy of it back, or write it anew")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path} must not be read by you; ask its owner, or `chmod u+r` it")
 
 
 def _attempt(load: Callable[[], Any]) -> tuple[Any, str]:
@@ -253,13 +282,13 @@ def _attempt(load: Callable[[], Any]) -> tuple[Any, str]:
 
 
 def _missing_frames(path: Path, frames: int) -> tuple[str, ...]:
-    """A remark if a DCD file has fewer frames than its header says; other formats tell when they are read."""
-    if path.suffix.lower() != ".dcd":
-        return ()
-    with path.open("rb") as file:
-        head = file.read(12)
-    order = "<" if struct.unpack_from("<i", head)[0] == 84 else ">"
-    (planned,) = struct.unpack_from(f"{order}i", head, 8)
+    """A remark if a DCD or NetCDF file has fewer frames than its head says; other formats tell when they are read."""
+    planned = planned_frames(path)
+    if path.suffix.lower() == ".dcd":
+        with path.open("rb") as file:
+            head = file.read(12)
+        order = "<" if struct.unpack_from("<i", head)[0] == 84 else ">"
+        (planned,) = struct.unpack_from(f"{order}i", head, 8)
     if planned <= frames:
         return ()
     return (f"{path.name}: the trajectory is cut off; its first {frames} of {planned} frames are used",)

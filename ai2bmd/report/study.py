@@ -149,7 +149,10 @@ def _remarks(study: Study) -> str:
     """What a reader must know of the trajectories before the numbers."""
     if not study.structure.remarks:
         return ""
-    text = ". ".join(remark[:1].upper() + remark[1:] for remark in study.structure.remarks)
+    names = tuple(trajectory.name for trajectory in study.trajectories)
+    text = ". ".join(
+        remark if remark.startswith(names) else remark[:1].upper() + remark[1:] for remark in study.structure.remarks
+    )
     return f'<p class="verdict"><b class="look">Note</b> {html.escape(text)}.</p>'
 
 

@@ -76,10 +76,16 @@ class PrincipalComponentsOf(SeriesOf):
             self.keep(piece, chunk.frames[kept], moved[kept])
 
     def components(self, atoms_used: str) -> PrincipalComponents:
-        """Directions and projections."""
+        """Directions and projections.
+
+        Raises:
+            InputError: nothing moves.
+        """
         mean = self._sum / self._count
         covariance = self._products / self._count - np.outer(mean, mean)
         variances, vectors = np.linalg.eigh(covariance)
+        if not variances.max() > 0.0:
+            raise InputError("all frames are the same structure, which has no principal components")
         first = vectors[:, ::-1][:, :COMPONENTS]
         moved = self.result(self._trajectories, "principal components", unit="\N{ANGSTROM SIGN}")
         values = tuple((part - mean.astype(np.float32)) @ first.astype(np.float32) for part in moved.values)

@@ -64,7 +64,7 @@ def test_a_replica_directory_counts_as_its_copies(shaken, examples, tmp_path):
     assert sample.piece.tolist() == [0, 0, 1, 1, 2, 2]
 
 
-@pytest.mark.parametrize("ending", ["dcd", "xtc", "trr", "pdb"])
+@pytest.mark.parametrize("ending", ["dcd", "xtc", "trr", "nc", "pdb"])
 def test_formats_of_other_programs(ending, shaken, examples, tmp_path, write_frames):
     universe = shaken(5)
     file = write_frames(universe, tmp_path / f"frames.{ending}")
@@ -76,7 +76,7 @@ def test_formats_of_other_programs(ending, shaken, examples, tmp_path, write_fra
         assert opened.time_ps == pytest.approx([0, 2, 4, 6, 8])
 
 
-@pytest.mark.parametrize("ending", ["dcd", "xtc", "trr", "pdb"])
+@pytest.mark.parametrize("ending", ["dcd", "xtc", "trr", "nc", "pdb"])
 def test_what_can_be_read_of_a_cut_off_file_is_used_and_told(ending, shaken, examples, tmp_path, write_frames):
     whole = write_frames(shaken(20), tmp_path / f"whole.{ending}")
     cut = tmp_path / f"cut.{ending}"
@@ -129,6 +129,7 @@ def test_faulty_files_are_told_in_one_sentence(shaken, examples, tmp_path, write
     text.write_text("no trajectory")
     short.write_bytes(frames.read_bytes()[:100])
     for files, words in (
+        ((topology, tmp_path), "is a directory; name a file in it"),
         ((topology, empty), "empty.dcd is empty"),
         ((topology, tmp_path / "none.dcd"), "none.dcd does not exist"),
         ((topology, text), "text.txt cannot be read as a trajectory"),
