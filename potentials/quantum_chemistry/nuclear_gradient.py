@@ -11,6 +11,7 @@ from potentials.quantum_chemistry.grid_gradient import grid_gradient
 
 _BUFFERS_MB = 1200
 
+
 def nuclear_gradient(field: Any) -> Float64[np.ndarray, "atoms 3"]:
     """Derivatives of the energy, in Hartree/Bohr, the response of grid and auxiliary basis included.
 
