@@ -117,8 +117,8 @@ def implied_timescales(
 def choose_lag(timescales: ImpliedTimescales) -> LagChoice:
     """The lag at which the slowest timescale is known best: of short lags the rise is large, of long ones the noise.
 
-    The error that is made least is the statistical one together with the rise (`rise_beyond`). No lag is taken where the
-    data hold too few relaxations, or where that error is larger than two fifths.
+    The error that is made least is the statistical one together with the rise (`rise_beyond`). No lag is taken where
+    the data hold too few relaxations, or where that error is larger than two fifths.
     """
     if timescales.relaxations <= _FEWEST_RELAXATIONS:
         return LagChoice(None, _unknown(timescales))
@@ -131,8 +131,8 @@ def choose_lag(timescales: ImpliedTimescales) -> LagChoice:
     if errors[best] > _LARGEST:
         return LagChoice(None, _still_rising(timescales, best, float(rises[best]), float(statistical[best])))
     text = (
-        f"At a lag time of {timescales.lags_ps[best]:.4g} ps the slowest timescale is known best: its statistical error "
-        f"is {100.0 * statistical[best]:.0f} %, and at longer lags it may still rise by {100.0 * rises[best]:.0f} %, "
+        f"At a lag time of {timescales.lags_ps[best]:.4g} ps the slowest timescale is known best: its statistical "
+        f"error is {100.0 * statistical[best]:.0f} %, and at longer lags it may still rise by {100.0 * rises[best]:.0f} %, "
         "which is in the errors of all times and rates."
     )
     return LagChoice(int(timescales.lags[best]), text, float(rises[best]))
@@ -141,10 +141,10 @@ def choose_lag(timescales: ImpliedTimescales) -> LagChoice:
 def rise_beyond(timescales: ImpliedTimescales, index: int) -> float:
     """How far the slowest timescale may still rise beyond a lag, relative to it: root mean square.
 
-    By extrapolation from this lag and a longer one, that which gives the smallest error; by how much that error is above
-    the statistical one of the timescale itself is added. A reversible model never makes a timescale longer than it is
-    (Nüske et al., J. Chem. Theory Comput. 10, 1739, 2014), so the normal distribution of the rise is cut off at 0. Not a
-    number where no longer lag tells.
+    By extrapolation from this lag and a longer one, that which gives the smallest error; by how much that error is
+    above the statistical one of the timescale itself is added. A reversible model never makes a timescale longer than
+    it is (Nüske et al., J. Chem. Theory Comput. 10, 1739, 2014), so the normal distribution of the rise is cut off at
+    0. Not a number where no longer lag tells.
 
     Args:
         timescales: at all lags.
@@ -179,9 +179,9 @@ def _unknown(timescales: ImpliedTimescales) -> str:
 
 def _still_rising(timescales: ImpliedTimescales, index: int, rise: float, statistical: float) -> str:
     return (
-        f"At no lag time is the slowest timescale known to two fifths: at best, at {timescales.lags_ps[index]:.4g} ps, its "
-        f"statistical error is {100.0 * statistical:.0f} % and it may still rise by {100.0 * rise:.0f} % at longer lags. "
-        "Longer runs are needed, or states that resolve the slow process better."
+        f"At no lag time is the slowest timescale known to two fifths: at best, at {timescales.lags_ps[index]:.4g} ps, "
+        f"its statistical error is {100.0 * statistical:.0f} % and at longer lags it may still rise by "
+        f"{100.0 * rise:.0f} %. Longer runs are needed, or states that resolve the slow process better."
     )
 
 
