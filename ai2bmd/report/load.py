@@ -23,8 +23,8 @@ from ai2bmd.trajectory.reader import Trajectory, read_trajectory
 from ai2bmd.trajectory.recovery import check_complete
 from fragmentation.topology import ProteinTopology
 
-MAX_COORDINATES = 40_000_000
-"""Of longer trajectories every second, third ... frame is read, so that the report needs below 1 GB."""
+MAX_COORDINATES = 20_000_000
+"""Of longer trajectories every second, third ... frame is read, so that the report needs about half a GB."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ Everything here that is a ratio of sums over frames (a mean, the share of a bin,
 from the same blocks: long enough to be independent, and never across the seam between two runs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +45,7 @@ class Blocks:
         return flat.reshape(self.count, count)
 
 
-def divide(series: Sequence[Pieces], *, what: str) -> Blocks:
+def divide(series: Iterable[Pieces], *, what: str) -> Blocks:
     """Blocks for runs whose slowest quantity decides how long they must be.
 
     Args:
@@ -55,12 +55,16 @@ def divide(series: Sequence[Pieces], *, what: str) -> Blocks:
     Raises:
         InputError: all runs together have too few independent samples for any error.
     """
-    frames = [len(piece) for piece in series[0]]
+    frames, inefficiency = [], 1.0
+    for pieces in series:
+        frames = [len(piece) for piece in pieces]
+        if not sum(frames):
+            break
+        if not all(np.isfinite(piece).all() for piece in pieces):
+            raise InputError(f"{what}: a value is not finite; leave those frames out")
+        inefficiency = max(inefficiency, statistical_inefficiency(pieces))
     if not sum(frames):
         raise InputError(f"{what}: there is no frame; give runs with frames")
-    if not all(np.isfinite(piece).all() for pieces in series for piece in pieces):
-        raise InputError(f"{what}: a value is not finite; leave those frames out")
-    inefficiency = max(statistical_inefficiency(pieces) for pieces in series)
     samples = sum(frames) / inefficiency
     if samples < _FEWEST_SAMPLES:
         runs = f"{len(frames)} runs hold" if len(frames) > 1 else "one run hold"
@@ -75,17 +79,15 @@ def divide(series: Sequence[Pieces], *, what: str) -> Blocks:
 
 def memory_series(
     runs: Sequence[Float[np.ndarray, "frames variables"]], periods: Sequence[float | None]
-) -> list[Pieces]:
-    """What tells how fast variables forget; of periodic ones cosine and sine."""
-    series: list[Pieces] = []
+) -> Iterator[Pieces]:
+    """What tells how fast variables forget; of periodic ones cosine and sine. One by one, for they may be many."""
     for number, period in enumerate(periods):
         values = [run[:, number] for run in runs]
         if period is None:
-            series.append(values)
+            yield values
         else:
-            angles = [2.0 * np.pi / period * value for value in values]
-            series += [[np.cos(angle) for angle in angles], [np.sin(angle) for angle in angles]]
-    return series
+            yield [np.cos(2.0 * np.pi / period * value) for value in values]
+            yield [np.sin(2.0 * np.pi / period * value) for value in values]
 
 
 def _blocks(frames: list[int], length: float, inefficiency: float) -> Blocks:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Float64, Int32, Int64
 
 from ai2bmd.analysis.estimate import Estimate
 from ai2bmd.analysis.thermodynamics.blocks import divide, memory_series
@@ -51,7 +51,7 @@ def dihedral_entropy(
     Raises:
         InputError: there are too few independent samples, or too many dihedrals for pairs.
     """
-    runs = [np.asarray(run, np.float64) for run in angles_deg if len(run)]
+    runs = [np.asarray(run) for run in angles_deg if len(run)]
     if not runs or any(run.ndim != 2 or run.shape[1] != runs[0].shape[1] for run in runs):
         raise InputError(
             f"angles_deg: expected (frames, dihedrals) for each run, got {list(map(np.shape, angles_deg))}"
@@ -66,15 +66,14 @@ def dihedral_entropy(
             f"pairs: {blocks.effective_samples:.0f} independent samples are too few for histograms of {coarse**2} "
             "bins; simulate longer, take fewer bins, or leave pairs out"
         )
-    angles = np.concatenate(runs)
     parts = blocks.index * min(_PARTS, blocks.count) // blocks.count
-    fine = _bins(angles, bins)
+    fine = _bins(runs, bins)
     singles = np.array([_leaving_out(parts, fine[:, i], bins, blocks.inefficiency) for i in range(count)])
     singles += np.log(2.0 * np.pi / bins)
     values = singles.sum(0)
     mutual = None
     if pairs:
-        shared = _mutual(_bins(angles, coarse), coarse, parts, blocks.inefficiency)
+        shared = _mutual(_bins(runs, coarse), coarse, parts, blocks.inefficiency)
         values = values - shared.sum((0, 1)) / 2.0
         mutual = _R * shared[:, :, 0]
     without = values[1:]
@@ -83,12 +82,16 @@ def dihedral_entropy(
     return DihedralEntropy(total, _R * singles[:, 0], mutual)
 
 
-def _bins(angles_deg: Float64[np.ndarray, "frames dihedrals"], bins: int) -> Int64[np.ndarray, "frames dihedrals"]:
-    return np.floor(np.mod(angles_deg, 360.0) * bins / 360.0).astype(np.int64) % bins
+def _bins(runs: list[Float[np.ndarray, "frames dihedrals"]], bins: int) -> Int32[np.ndarray, "all_frames dihedrals"]:
+    result = np.empty((sum(map(len, runs)), runs[0].shape[1]), np.int32)
+    for column in range(result.shape[1]):
+        angles = np.concatenate([run[:, column] for run in runs], dtype=np.float64)
+        result[:, column] = np.floor(np.mod(angles, 360.0) * bins / 360.0).astype(np.int32) % bins
+    return result
 
 
 def _leaving_out(
-    parts: Int64[np.ndarray, " frames"], place: Int64[np.ndarray, " frames"], count: int, inefficiency: float
+    parts: Int64[np.ndarray, " frames"], place: Int32[np.ndarray, " frames"], count: int, inefficiency: float
 ) -> Float64[np.ndarray, " parts_plus_1"]:
     """Entropy (in R) over `count` bins of all frames, then without each part in turn."""
     number = int(parts.max()) + 1
@@ -105,7 +108,7 @@ def _entropy(counts: Int64[np.ndarray, " bins"], inefficiency: float) -> float:
 
 
 def _mutual(
-    place: Int64[np.ndarray, "frames dihedrals"],
+    place: Int32[np.ndarray, "frames dihedrals"],
     bins: int,
     parts: Int64[np.ndarray, " frames"],
     inefficiency: float,
