@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from ai2bmd.analysis.correlation import Pieces, find_equilibration
+from ai2bmd.analysis.correlation import Pieces, find_equilibration, statistical_inefficiency
 from ai2bmd.analysis.errors_of_means import mean
 from ai2bmd.analysis.estimate import Estimate
 
@@ -15,7 +15,9 @@ GOOD_SAMPLES, POOR_SAMPLES = 50.0, 10.0
 its relative error is 1 / sqrt(2 n)."""
 _UNLIKELY = 0.01
 """Chance below which two means are said to differ."""
-_LONGEST_REST = 0.5
+_LONGEST_REST, _LONG_REST = 0.5, 0.2
+_FEWEST_FRAMES = 100
+"""Fewer cannot show that they are independent."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,9 @@ def judge_mean(name: str, pieces: Pieces, *, unit: str = "") -> Sufficiency:
     """Judge the mean of a quantity over independent runs.
 
     Each run loses the frames before it came to rest. Then the two halves of all runs are compared, and the runs with
-    each other, each by a test of Student's (Welch's) or Fisher's kind on their independent samples.
+    each other, each by a test of Student's (Welch's) or Fisher's kind on their independent samples; and the rest is
+    tested for a trend. Frames left out at the beginning are themselves looked at: a state left once and never seen
+    again is taken for coming to rest by any test of the mean alone.
 
     Args:
         name: of the quantity, in words.
@@ -51,7 +55,10 @@ def judge_mean(name: str, pieces: Pieces, *, unit: str = "") -> Sufficiency:
     starts = tuple(find_equilibration(piece).start for piece in pieces if len(piece))
     settled = [piece[start:] for piece, start in zip((p for p in pieces if len(p)), starts, strict=True)]
     estimate = mean(settled, unit=unit)
-    complaints = _complaints(settled, restless=_restless(pieces, starts))
+    complaints = [
+        *_complaints(settled, restless=_restless(pieces, starts)),
+        *_left_out([piece for piece in pieces if len(piece)], starts),
+    ]
     samples = estimate.effective_samples
     if estimate.error == 0.0:
         return Sufficiency(name, estimate, "look", "it never changed in these frames, which may be too few", starts)
@@ -61,7 +68,10 @@ def judge_mean(name: str, pieces: Pieces, *, unit: str = "") -> Sufficiency:
     if complaints:
         grade = "poor" if len(complaints) > 1 or _restless(pieces, starts) else "look"
         return Sufficiency(name, estimate, grade, "; ".join(complaints), starts)
-    count = f"{samples:.0f} independent samples"
+    count, frames = f"{samples:.0f} independent samples", sum(map(len, settled))
+    if frames < _FEWEST_FRAMES:
+        reason = f"{frames} frames are too few to show how far they are independent"
+        return Sufficiency(name, estimate, "look", reason, starts)
     if samples < GOOD_SAMPLES:
         return Sufficiency(name, estimate, "look", f"{count}: the error bar itself is rough", starts)
     return Sufficiency(name, estimate, "good", count + ("" if len(settled) == 1 else ", runs agree"), starts)
@@ -90,11 +100,58 @@ def _complaints(settled: Pieces, *, restless: int) -> list[str]:
     halves = [[piece[: len(piece) // 2] for piece in settled], [piece[len(piece) // 2 :] for piece in settled]]
     if all(len(piece) >= 8 for piece in settled) and (chance := _same([mean(half) for half in halves])) < _UNLIKELY:
         complaints.append(f"first and second half differ (p = {chance:.1g})")
+    elif (chance := _trend(settled)) < _UNLIKELY:
+        complaints.append(f"there is a trend in time (p = {chance:.1g})")
     if len(settled) > 1:
         chance = _same([mean([piece]) for piece in settled])
         if chance < _UNLIKELY:
             complaints.append(f"the runs differ from each other (p = {chance:.1g})")
     return complaints
+
+
+def _left_out(pieces: Pieces, starts: tuple[int, ...]) -> list[str]:
+    """What frames left out at the beginning speak against: another state, or a long way to rest."""
+    complaints, left = [], [(piece[:start], piece[start:]) for piece, start in zip(pieces, starts, strict=True)]
+    if another := sum(_is_another_state(early, late) for early, late in left):
+        runs = "the run" if len(pieces) == 1 else f"{another} of {len(pieces)} runs"
+        complaints.append(f"{runs} began in another state, left once and never seen again")
+    long = sum(_LONG_REST < len(early) / (len(early) + len(late)) <= _LONGEST_REST for early, late in left)
+    if long and not another:
+        runs = "the run" if len(pieces) == 1 else f"{long} of {len(pieces)} runs"
+        complaints.append(f"{runs} took more than {100 * _LONG_REST:.0f} % of the frames to come to rest")
+    return complaints
+
+
+def _is_another_state(early: np.ndarray, late: np.ndarray) -> bool:
+    """Whether the beginning was steady and elsewhere; on the way to rest its second quarter would be much nearer.
+
+    Of quarters, for the frames left out may end some way behind the change.
+    """
+    if len(early) < 8 or len(late) < 8:
+        return False
+    first, second, rest = (float(np.median(part)) for part in (*np.array_split(early, 4)[:2], late))
+    away = abs(second - rest)
+    return away > 3.0 * abs(first - second) and away > 2.0 * float(np.std(late))
+
+
+def _trend(settled: Pieces) -> float:
+    """Chance of a common slope in time as large if there is none, by the independent samples of what it leaves.
+
+    Each run about its own mean, its time from -1 to 1.
+    """
+    pieces = [np.asarray(piece, dtype=np.float64) - np.mean(piece) for piece in settled if len(piece) >= 8]
+    if not pieces:
+        return 1.0
+    times = [np.linspace(-1.0, 1.0, len(piece)) for piece in pieces]
+    squares = sum(float(time @ time) for time in times)
+    slope = sum(float(time @ piece) for time, piece in zip(times, pieces, strict=True)) / squares
+    rest = [piece - slope * time for time, piece in zip(times, pieces, strict=True)]
+    inefficiency = statistical_inefficiency(rest)
+    freedom = sum(map(len, rest)) / inefficiency - 2.0
+    variance = sum(float(piece @ piece) for piece in rest) / sum(map(len, rest))
+    if freedom < 2.0 or variance == 0.0:
+        return 1.0
+    return float(2.0 * stats.t.sf(abs(slope) / np.sqrt(variance * inefficiency / squares), freedom))
 
 
 def _same(estimates: list[Estimate]) -> float:

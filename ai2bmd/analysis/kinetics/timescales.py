@@ -132,8 +132,8 @@ def choose_lag(timescales: ImpliedTimescales) -> LagChoice:
         return LagChoice(None, _still_rising(timescales, best, float(rises[best]), float(statistical[best])))
     text = (
         f"At a lag time of {timescales.lags_ps[best]:.4g} ps the slowest timescale is known best: its statistical "
-        f"error is {100.0 * statistical[best]:.0f} %, and at longer lags it may still rise by {100.0 * rises[best]:.0f} %, "
-        "which is in the errors of all times and rates."
+        f"error is {100.0 * statistical[best]:.0f} %, and at longer lags it may still rise by "
+        f"{100.0 * rises[best]:.0f} %, which is in the errors of all times and rates."
     )
     return LagChoice(int(timescales.lags[best]), text, float(rises[best]))
 

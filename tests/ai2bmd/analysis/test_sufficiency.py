@@ -36,10 +36,39 @@ def test_each_reason_takes_the_green_light_away(pieces, reason):
     assert any(part in verdict.reason for part in reason.split("|"))
 
 
+@pytest.mark.parametrize("place", [0.05, 0.2, 0.4, 0.5, 0.7])
+def test_one_transition_is_never_enough(place):
+    """Wherever it falls: a run that leaves a state once looks like one that comes to rest."""
+    step = np.where(np.arange(4_000) < place * 4_000, -4.0, 4.0)
+    for seed in range(5):
+        assert judge_mean("x", [series(4_000, seed=seed) + step]).grade != "good"
+        alone = [series(4_000, seed=seed) + step, series(4_000, seed=seed + 50) + 4.0]
+        assert judge_mean("x", alone).grade != "good"
+
+
+def test_a_drift_of_two_deviations_takes_the_green_light_away():
+    for seed in range(10):
+        assert judge_mean("x", [series(4_000, seed=seed) + np.linspace(-1.0, 1.0, 4_000)]).grade != "good"
+
+
+def test_few_frames_are_not_enough_however_independent_they_look():
+    for seed in range(10):
+        pieces = [np.random.default_rng(3 * seed + run).normal(size=25) for run in range(3)]
+        assert judge_mean("x", pieces).grade != "good"
+
+
+def test_a_short_way_to_rest_keeps_the_green_light():
+    decay = 8.0 * np.exp(-np.arange(6_000) / 60.0)
+    found = [judge_mean("x", [series(6_000, seed=seed) + decay]) for seed in range(10)]
+    assert sum(verdict.grade == "good" for verdict in found) >= 8
+    assert all(0 < verdict.equilibration_frames[0] < 1_200 for verdict in found)
+
+
 def test_a_false_alarm_is_rare():
     """Of 100 sound sets of runs hardly one or two are called different."""
     verdicts = [judge_mean("x", [series(3_000, seed=10 * n + k) for k in range(3)]) for n in range(100)]
     assert sum("differ" in verdict.reason for verdict in verdicts) <= 5
+    assert sum(verdict.grade != "good" for verdict in verdicts) <= 10
 
 
 def test_numbers_without_a_series_are_judged_by_their_samples():
