@@ -13,20 +13,29 @@ def superpose(
     reference_A: Float[np.ndarray, "atoms 3"],
     *,
     atoms: Int64[np.ndarray, " chosen"],
+    weights: Float[np.ndarray, " chosen"] | None = None,
 ) -> tuple[Float64[np.ndarray, " frames"], Float32[np.ndarray, "frames atoms 3"]]:
     """Move and turn every frame so that its chosen atoms lie best on those of the reference.
 
+    Args:
+        positions_A: of the frames.
+        reference_A: of the reference.
+        atoms: chosen to be superposed.
+        weights: of the chosen atoms, such as their masses; all alike if not given.
+
     Returns:
-        RMSD of the chosen atoms (A), and all atoms of the turned frames (A).
+        RMSD of the chosen atoms (A), without weights, and all atoms of the turned frames (A).
     """
-    centre = reference_A[atoms].mean(0, dtype=np.float64)
+    share = np.full(len(atoms), 1.0 / len(atoms)) if weights is None else np.asarray(weights, float) / np.sum(weights)
+    centre = share @ reference_A[atoms].astype(np.float64)
     target = reference_A[atoms] - centre
+    weighted = target * share[:, None]
     rmsd, turned = np.empty(len(positions_A)), np.empty(positions_A.shape, dtype=np.float32)
     for first in range(0, len(positions_A), _BATCH):
         batch = slice(first, first + _BATCH)
         frames = positions_A[batch].astype(np.float64)
-        frames -= frames[:, atoms].mean(1, keepdims=True)
-        frames = frames @ _rotations(frames[:, atoms], target)
+        frames -= np.einsum("fak,a->fk", frames[:, atoms], share)[:, None]
+        frames = frames @ _rotations(frames[:, atoms], weighted)
         rmsd[batch] = np.sqrt(((frames[:, atoms] - target) ** 2).sum(2).mean(1))
         turned[batch] = frames + centre
     return rmsd, turned

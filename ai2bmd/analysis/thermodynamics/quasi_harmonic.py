@@ -1,6 +1,7 @@
 """Configurational entropy of a molecule taken as harmonic: from the covariance of its atoms about their mean.
 
-Frames are superposed on their mean; of the mass-weighted covariance each eigenvalue lambda is a mode of frequency
+Frames are superposed on their mean, by mass as Eckart's frame has it (Phys. Rev. 47, 552, 1935): without masses the
+turning of light atoms would count as vibration. Of the mass-weighted covariance each eigenvalue lambda is a mode of frequency
 omega = sqrt(kT/lambda), except the six smallest, which are what is left of moving and turning. Then
 
     S = R/2 sum ln(1 + kT e^2 lambda / hbar^2)                  Schlitter, Chem. Phys. Lett. 215, 617 (1993)
@@ -94,18 +95,18 @@ def entropy_of_frames(
             f"quasi-harmonic entropy: {frames} frames do not determine {modes} modes, {2 * modes} are the least; "
             "simulate longer, or choose fewer atoms, such as `name CA`"
         )
-    mean = _mean(chunks, len(masses_u))
+    mean = _mean(chunks, masses_u)
     counts, sums, products, deviations = _moments(chunks, mean, masses_u, frames)
     inefficiency = statistical_inefficiency([deviations])
     return _result(counts, sums, products, temperature_K, samples=frames / inefficiency)
 
 
-def _mean(chunks: Chunks, atoms: int) -> Float64[np.ndarray, "atoms 3"]:
+def _mean(chunks: Chunks, masses_u: Float64[np.ndarray, " atoms"]) -> Float64[np.ndarray, "atoms 3"]:
     """Mean structure of frames superposed on the first."""
-    total, count, reference = np.zeros((atoms, 3)), 0, None
+    total, count, reference = np.zeros((len(masses_u), 3)), 0, None
     for chunk in chunks():
         reference = chunk[0].astype(np.float64) if reference is None else reference
-        _, turned = superpose(chunk, reference, atoms=np.arange(atoms))
+        _, turned = superpose(chunk, reference, atoms=np.arange(len(masses_u)), weights=masses_u)
         total += turned.sum(0, dtype=np.float64)
         count += len(chunk)
     return total / count
@@ -120,7 +121,7 @@ def _moments(
     counts, sums, products = np.zeros(_BLOCKS), np.zeros((_BLOCKS, size)), np.zeros((_BLOCKS, size, size))
     deviations, first = [], 0
     for chunk in chunks():
-        _, turned = superpose(chunk, mean, atoms=np.arange(len(masses_u)))
+        _, turned = superpose(chunk, mean, atoms=np.arange(len(masses_u)), weights=masses_u)
         away = (turned.reshape(len(chunk), -1) - mean.ravel()) * root
         block = np.minimum((first + np.arange(len(chunk))) * _BLOCKS // frames, _BLOCKS - 1)
         for number in np.unique(block):

@@ -43,6 +43,30 @@ def test_eigenvalues_give_the_entropy_of_quantum_oscillators():
     assert found != pytest.approx(quantum_oscillators(2.0 * frequencies, 350.0), rel=0.05)
 
 
+def test_light_and_heavy_atoms_have_their_known_entropy():
+    """Springs between two heavy and two light atoms: superposed without masses, the result is three times too large."""
+    generator, masses_u = np.random.default_rng(0), np.array([16.0, 1.0, 1.0, 12.0])
+    reference = np.array([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0], [0.3, -0.5, 1.2]])
+    hessian = np.zeros((12, 12))
+    for first in range(4):
+        for second in range(first):
+            away = reference[first] - reference[second]
+            stretch = np.zeros((4, 3))
+            stretch[first], stretch[second] = away / np.linalg.norm(away), -away / np.linalg.norm(away)
+            hessian += 300.0 * np.outer(stretch, stretch)  # kcal/mol/A^2
+    root = np.sqrt(np.repeat(masses_u, 3))
+    curvatures, modes = np.linalg.eigh(hessian / np.outer(root, root))
+    variances = GAS_CONSTANT_KCAL * 300.0 / curvatures[6:]  # u A^2
+    moved = (generator.normal(size=(8000, 6)) * np.sqrt(variances)) @ modes[:, 6:].T / root
+    turns, _ = np.linalg.qr(generator.normal(size=(8000, 3, 3)))
+    turns *= np.sign(np.linalg.det(turns))[:, None, None]
+    frames = ((reference + moved.reshape(-1, 4, 3)) @ turns).astype(np.float32)
+    found = entropy_of_frames(lambda: iter(np.array_split(frames, 9)), masses_u, 300.0, frames=len(frames))
+    exact, bound = entropies(variances, 300.0)
+    assert found.andricioaei_karplus.value == pytest.approx(exact, rel=0.05)
+    assert found.schlitter.value == pytest.approx(bound, rel=0.03)
+
+
 def test_a_harmonic_molecule_turning_in_space_has_its_known_entropy():
     generator, mass_u = np.random.default_rng(1), 12.0
     reference = 2.0 * generator.normal(size=(5, 3))
