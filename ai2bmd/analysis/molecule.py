@@ -14,6 +14,8 @@ _BACKBONE = {"N", "CA", "C"}
 _BOND = 1.25
 _VIBRATION_A = 0.8
 _FRAMES = 12
+_TERMINAL_OXYGENS = (("OT1", "OT2"), ("OC1", "OC2"), ("OCT1", "OCT2"), ("O1", "O2"))
+"""As CHARMM, GROMACS and other programs name O and OXT of the last residue."""
 _NOT_ANALYSED = "(water or resname HOH WAT SOL NA CL K MG CA ZN NA+ CL- K+ SOD CLA POT)"
 
 
@@ -83,7 +85,7 @@ def describe(atoms: Any) -> ProteinTopology:
     codes = _column(residues, "icodes", len(residues))
     return ProteinTopology(
         atomic_numbers=numbers,
-        atom_names=tuple(map(str, atoms.names if hasattr(atoms, "names") else [""] * len(atoms))),
+        atom_names=_atom_names(atoms),
         residue_index=np.array([place[int(index)] for index in atoms.resindices], dtype=np.int64),
         residue_names=tuple(_column(residues, "resnames", len(residues))),
         chain_ids=tuple(chain_ids),
@@ -107,6 +109,20 @@ def residue_labels(molecule: ProteinTopology) -> tuple[str, ...]:
 def _column(group: Any, name: str, count: int) -> list[str]:
     values = getattr(group, name, None)
     return [""] * count if values is None else [str(value).strip() for value in values]
+
+
+def _atom_names(atoms: Any) -> tuple[str, ...]:
+    """Names; the two oxygens of an amino acid at the end of a chain as O and OXT, whatever the program called them."""
+    names = _column(atoms, "names", len(atoms))
+    residue_of = atoms.resindices
+    for residue in atoms.residues:
+        present = set(residue.atoms.names)
+        if not _is_amino_acid(residue) or "O" in present:
+            continue
+        pair = next((pair for pair in _TERMINAL_OXYGENS if present.issuperset(pair)), None)
+        for place in np.flatnonzero(residue_of == residue.resindex) if pair is not None else ():
+            names[place] = {pair[0]: "O", pair[1]: "OXT"}.get(names[place], names[place])
+    return tuple(names)
 
 
 def _numbers(atoms: Any) -> Int64[np.ndarray, " atoms"]:

@@ -10,6 +10,7 @@ from ai2bmd.analysis import (
     dihedral_angles,
     find_clusters,
     from_universe,
+    hydrogen_bonds,
     principal_components,
     rotamers,
     secondary_structure,
@@ -33,6 +34,20 @@ def test_secondary_structure_as_mdanalysis_has_it(shaken):
         assert (ours == theirs).mean() > 0.85
         assert found.content(classes).value > least
         assert found.frequency(classes).mean() == pytest.approx(found.content(classes).value)
+
+
+@pytest.mark.parametrize("names", [("OT1", "OT2"), ("OC1", "OC2")])
+def test_oxygens_of_the_end_by_other_names(shaken, names):
+    """CHARMM's and GROMACS' names of O and OXT cost no residue and no bond."""
+    usual, other = shaken(3, name="trpcage.pdb"), shaken(3, name="trpcage.pdb")
+    last = other.residues[-1].atoms
+    for old, new in zip(("O", "OXT"), names, strict=True):
+        last.select_atoms(f"name {old}").names = [new]
+    assert {"O", "OXT"}.isdisjoint(last.names)
+    here, there = secondary_structure(usual), secondary_structure(other)
+    assert there.residue_labels == here.residue_labels
+    assert np.array_equal(there.codes.values[0], here.codes.values[0])
+    assert list(map(str, hydrogen_bonds(other).bonds)) == list(map(str, hydrogen_bonds(usual).bonds))
 
 
 def test_a_stretched_chain_has_no_helix(shaken):
