@@ -3,10 +3,13 @@
 A cross peak of two groups of protons grows with the average of r^-6, or of r^-3 where the distance changes faster than
 the molecule tumbles (Tropp, J. Chem. Phys. 72, 6035, 1980; its angular part is left out). The effective distance is
 
-    r = (< sum over pairs of r^-n >)^(-1/n),    n = 6 or 3
+    n = 6:  r = (sum over pairs of <r^-6>)^(-1/6)
+    n = 3:  r = (sum over pairs of <r^-3>^2)^(-1/6)
 
-The sum over all pairs of the two groups is how ambiguous or equivalent protons add up (Nilges, Proteins 17, 297, 1993);
-tables whose distances were divided by the number of equivalent protons want the mean over pairs.
+Cross relaxation of a pair goes as <r^-6> or as <r^-3>^2, and that of pairs adds up, as of ambiguous or equivalent
+protons (Nilges, Proteins 17, 297, 1993). Tables whose distances were divided by the number of equivalent protons want
+the mean over pairs. For n = 3 all motion in the trajectory is taken as faster than tumbling: it is a limit, and not
+another way to average the same thing.
 """
 
 from collections.abc import Sequence
@@ -28,16 +31,29 @@ Groups = tuple[Int64[np.ndarray, " first"], Int64[np.ndarray, " second"]]
 
 
 class InverseDistancesOf(SeriesOf):
-    """Sum or mean of r^-n over the pairs of two groups, for several pairs of groups (A^-n)."""
+    """Sum or mean of r^-6 over the pairs of two groups, or r^-3 of each pair, for several pairs of groups."""
 
     def __init__(self, groups: Sequence[Groups], *, power: int = 6, pairs: Pairs = "sum") -> None:
         """Of groups of atoms that share none."""
         check_power(power)
 
         def inverse(chunk: Chunk) -> np.ndarray:
-            return np.stack([inverse_powers(chunk.positions_A, *both, power=power, pairs=pairs) for both in groups], 1)
+            if power == 6:
+                return np.stack(
+                    [inverse_powers(chunk.positions_A, *both, power=6, pairs=pairs) for both in groups], axis=1
+                )
+            return np.concatenate([_inverse_cubes(chunk.positions_A, *both) for both in groups], axis=1)
 
         super().__init__(inverse)
+
+
+def _inverse_cubes(
+    positions_A: Float[np.ndarray, "frames atoms 3"],
+    first: Int64[np.ndarray, " first"],
+    second: Int64[np.ndarray, " second"],
+) -> Float64[np.ndarray, "frames pairs"]:
+    vectors = positions_A[:, first, None].astype(np.float64) - positions_A[:, None, second]
+    return (np.square(vectors).sum(-1) ** -1.5).reshape(len(positions_A), -1)
 
 
 def inverse_powers(
@@ -99,7 +115,27 @@ def noe_distances(
     collector = InverseDistancesOf(groups, power=power, pairs=pairs)
     stream(trajectories, [collector])
     values = collector.result(trajectories, "inverse distances", unit="").values
-    return tuple(effective_distance([part[:, column] for part in values], power=power) for column in range(len(groups)))
+    if power == 6:
+        return tuple(effective_distance([part[:, column] for part in values]) for column in range(len(groups)))
+    ends = np.cumsum([len(one) * len(other) for one, other in groups])
+    return tuple(
+        distance_of_fast_motion([part[:, start:end] for part in values], pairs=pairs)
+        for start, end in zip([0, *ends[:-1]], ends, strict=True)
+    )
+
+
+def distance_of_fast_motion(cubes: Sequence[Float[np.ndarray, "frames pairs"]], *, pairs: Pairs = "sum") -> Estimate:
+    """Effective distance (A) from r^-3 of each pair in every frame of every run; the error to first order.
+
+    Raises:
+        InputError: no frame, or a value that is not finite.
+    """
+    averages = np.concatenate(list(cubes)).mean(0, dtype=np.float64)
+    share = 1.0 if pairs == "sum" else 1.0 / len(averages)
+    strength = share * float((averages**2).sum())
+    change = mean([2.0 * share * np.asarray(part) @ averages for part in cubes])
+    distance = strength ** (-1.0 / 6.0)
+    return Estimate(distance, distance / 6.0 * change.error / strength, change.effective_samples, "A")
 
 
 def check_power(power: int) -> None:

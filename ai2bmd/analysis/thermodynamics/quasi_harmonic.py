@@ -1,8 +1,8 @@
 """Configurational entropy of a molecule taken as harmonic: from the covariance of its atoms about their mean.
 
 Frames are superposed on their mean, by mass as Eckart's frame has it (Phys. Rev. 47, 552, 1935): without masses the
-turning of light atoms would count as vibration. Of the mass-weighted covariance each eigenvalue lambda is a mode of frequency
-omega = sqrt(kT/lambda), except the six smallest, which are what is left of moving and turning. Then
+turning of light atoms would count as vibration. Of the mass-weighted covariance each eigenvalue lambda is a mode of
+frequency omega = sqrt(kT/lambda), except the six smallest, which are what is left of moving and turning. Then
 
     S = R/2 sum ln(1 + kT e^2 lambda / hbar^2)                  Schlitter, Chem. Phys. Lett. 215, 617 (1993)
     S = R sum [x/(exp(x) - 1) - ln(1 - exp(-x))],  x = hbar omega/kT

@@ -4,7 +4,12 @@ import MDAnalysis as mda
 import numpy as np
 import pytest
 
-from ai2bmd.analysis.nmr.overhauser import effective_distance, inverse_powers, noe_distances
+from ai2bmd.analysis.nmr.overhauser import (
+    distance_of_fast_motion,
+    effective_distance,
+    inverse_powers,
+    noe_distances,
+)
 from ai2bmd.errors import InputError
 
 
@@ -28,6 +33,34 @@ def test_ambiguous_protons_add_up():
     assert effective_distance([np.repeat(each, 5)]).value == pytest.approx(3.0)
     with pytest.raises(InputError, match="share an atom"):
         inverse_powers(positions, three, three)
+
+
+def test_pairs_of_fast_motion_add_up_as_their_squares():
+    """Two alike protons 3 A away: cross relaxation doubles in either limit, so the distance is 3 A / 2^(1/6)."""
+    universe = mda.Universe.empty(3, 3, atom_resindex=[0, 1, 2], trajectory=True)
+    universe.add_TopologyAttr("names", ["H1", "H2", "H3"])
+    universe.add_TopologyAttr("elements", ["H", "H", "H"])
+    universe.add_TopologyAttr("resnames", ["AAA", "BBB", "CCC"])
+    universe.add_TopologyAttr("resids", [1, 2, 3])
+    frame = np.array([[0.0, 0.0, 0.0], [3.0, 0.0, 0.0], [0.0, 3.0, 0.0]])
+    universe.load_new(np.repeat(frame[None], 20, axis=0).astype(np.float32), order="fac")
+    for power in (3, 6):
+        (found,) = noe_distances(universe, [("name H1", "name H2 H3")], power=power)
+        assert found.value == pytest.approx(3.0 * 2.0 ** (-1.0 / 6.0), rel=1e-5)
+        (found,) = noe_distances(universe, [("name H1", "name H2 H3")], power=power, pairs="mean")
+        assert found.value == pytest.approx(3.0, rel=1e-5)
+
+
+def test_error_of_fast_motion_covers():
+    """Two pairs that go in and out of reach together."""
+    cubes = np.array([[2.5**-3.0, 3.0**-3.0], [4.0**-3.0, 5.0**-3.0]])
+    exact, covered = (cubes.mean(0) ** 2).sum() ** (-1.0 / 6.0), 0
+    for repeat in range(100):
+        generator = np.random.default_rng(repeat)
+        state = (np.cumsum(generator.random(2000) < 0.05) + generator.integers(2)) % 2
+        low, high = distance_of_fast_motion([cubes[state]]).interval()
+        covered += low <= exact <= high
+    assert covered >= 88
 
 
 def test_error_bars_cover():
