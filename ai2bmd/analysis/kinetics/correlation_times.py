@@ -71,19 +71,19 @@ def correlation_function(
     (amplitude, *_), (time, *sampled) = np.array([_fit(times, copy[None]) for copy in (values, *copies)])[..., 0].T
     samples = min(total * frame_ps / (2.0 * time), float(len(products)))
     enough = len(products) >= FEWEST_BLOCKS and samples >= _FEWEST_SAMPLES
-    repeated = [times] * len(copies)
+    areas = np.array([_integral(times, copy, own) for copy, own in zip(copies, sampled, strict=True)])
+    # blocks remember each other for about two correlation times, and their spread lacks as much of the variance
+    widen = 1.0 / np.sqrt(1.0 - min(0.5, 2.0 * time * len(products) / (total * frame_ps)))
     trusted = len(products) if enough else 0
-    errors = copies.std(0, ddof=1) if enough else np.full(len(times), np.nan)
+    errors = widen * copies.std(0, ddof=1) if enough else np.full(len(times), np.nan)
     return CorrelationFunction(
         lags_ps=times,
         values=values,
         errors=errors,
         fitted=amplitude * np.exp(-times / time),
         amplitude=amplitude,
-        time_ps=_estimate(time, np.array(sampled), samples, trusted),
-        integral_ps=_estimate(
-            _integral(times, values, time), np.array(list(map(_integral, repeated, copies, sampled))), samples, trusted
-        ),
+        time_ps=_estimate(time, widen * np.array(sampled), samples, trusted),
+        integral_ps=_estimate(_integral(times, values, time), widen * areas, samples, trusted),
     )
 
 
@@ -144,4 +144,7 @@ def _integral(times_ps: Float64[np.ndarray, " lags"], values: Float64[np.ndarray
 
 
 def _estimate(value: float, copies: Float64[np.ndarray, " repeats"], samples: float, blocks: int) -> Estimate:
-    return Estimate(float(value), spread(copies, blocks=blocks) if blocks else float("nan"), float(samples), "ps")
+    """The error is that of a time one error longer: it grows with the time, and a time that came out short would
+    otherwise have too short an error as well."""
+    error = spread(copies, blocks=blocks) if blocks else float("nan")
+    return Estimate(float(value), error * (1.0 + error / value) if value > 0.0 else error, float(samples), "ps")

@@ -1,11 +1,11 @@
-"""Transitions counted with random lag times, after Gong et al., J. Phys. Chem. B 126, 9465 (2022).
+"""Transitions counted with lag times drawn at random: our own way, not a published method.
 
-Their idea: in place of one lag for all windows, lags perturbed at random, drawn from a Poisson process. A Markov chain
-seen at such times is a Markov chain still, with T = mean of T_1^L over the lags L, so that eigenvalues become means of
-powers. What is certain is only this idea (their abstract): the exact distribution of the lags and the estimator in
-their paper were not at hand. Here every window has a lag of its own, a Poisson number of frames with a given mean and
-never 0, and timescales are found from the eigenvalues by the exact mean over the lags that were drawn, where -lag / ln
-would be too long.
+A Markov chain seen at random times is a Markov chain still, with T = mean of T_1^L over the lags L, so that
+eigenvalues become means of powers. Here every window has a lag of its own, a Poisson number of frames with a given
+mean and never 0, and timescales are found from the eigenvalues by the exact mean over the lags that were drawn, where
+-lag / ln would be too long. The idea to perturb the lag by a Poisson process is that of Gong et al., J. Phys. Chem. B
+126, 9465 (2022), known here by their abstract alone; their distribution of lags and their estimator could not be
+checked.
 """
 
 import numpy as np

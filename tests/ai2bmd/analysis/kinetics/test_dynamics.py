@@ -38,13 +38,14 @@ def oscillator(wavenumber_cm1: float, *, frames: int, frame_fs: float, phase: fl
 
 
 def test_correlation_time_covers_the_exact_one():
-    found = [correlation_function([decaying(16_000, seed=seed)], frame_ps=1.0) for seed in range(100)]
+    """Of 200 correlation times, where blocks are short and errors rough."""
+    found = [correlation_function([decaying(4_000, seed=seed)], frame_ps=1.0) for seed in range(100)]
     for times in ([one.time_ps for one in found], [one.integral_ps for one in found]):
         covered = sum(low <= TIME_PS <= high for low, high in (time.interval() for time in times))
-        assert covered >= 85
+        assert covered >= 90
         assert sum(abs(time.value - TIME_PS) <= time.error / 2.0 for time in times) < 60
     assert found[0].values[0] == 1.0
-    assert found[0].time_ps.effective_samples == 25.0  # blocks; there are 400 relaxation times
+    assert found[0].time_ps.effective_samples == 25.0  # blocks; there are 100 relaxation times
 
 
 def test_correlation_stays_within_runs_and_takes_vectors():
