@@ -119,9 +119,10 @@ def _atom_names(atoms: Any) -> tuple[str, ...]:
         present = set(residue.atoms.names)
         if not _is_amino_acid(residue) or "O" in present:
             continue
-        pair = next((pair for pair in _TERMINAL_OXYGENS if present.issuperset(pair)), None)
-        for place in np.flatnonzero(residue_of == residue.resindex) if pair is not None else ():
-            names[place] = {pair[0]: "O", pair[1]: "OXT"}.get(names[place], names[place])
+        pair = next((pair for pair in _TERMINAL_OXYGENS if present.issuperset(pair)), ())
+        usual = dict(zip(pair, ("O", "OXT"), strict=False))
+        for place in np.flatnonzero(residue_of == residue.resindex).tolist():
+            names[place] = usual.get(names[place], names[place])
     return tuple(names)
 
 
