@@ -60,6 +60,9 @@ def judge_mean(name: str, pieces: Pieces, *, unit: str = "") -> Sufficiency:
         *_left_out([piece for piece in pieces if len(piece)], starts),
     ]
     samples = estimate.effective_samples
+    if estimate.error == 0.0 and any((piece != piece[0]).any() for piece in pieces if len(piece)):
+        reason = "it changed in the beginning and not in the frames after that: too few changes for a mean"
+        return Sufficiency(name, mean([piece for piece in pieces if len(piece)], unit=unit), "poor", reason)
     if estimate.error == 0.0:
         return Sufficiency(name, estimate, "look", "it never changed in these frames, which may be too few", starts)
     if not np.isfinite(estimate.error) or samples < POOR_SAMPLES:

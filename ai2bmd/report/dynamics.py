@@ -7,7 +7,7 @@ from ai2bmd.analysis.kinetics.counted_rates import CountedRate, CountedRates
 from ai2bmd.analysis.kinetics.diffusion import Diffusion
 from ai2bmd.analysis.kinetics.spectra import Spectrum
 from ai2bmd.analysis.sufficiency import judge_estimate
-from ai2bmd.report.figures import BLUE, ORANGE, Plot, plot
+from ai2bmd.report.figures import BLUE, ORANGE, Plot, plain_log, plot
 from ai2bmd.report.sections import Section, Table, table
 
 _HIGHEST_CM1 = 4000.0
@@ -105,6 +105,8 @@ def draw_displacement(name: str, found: Diffusion) -> Plot:
         drawing.axes.axvspan(*found.fit_ps, color=ORANGE, alpha=0.12)
         drawing.axes.set_xscale("log")
         drawing.axes.set_yscale("log")
+        plain_log(drawing.axes.xaxis)
+        plain_log(drawing.axes.yaxis)
     return drawing
 
 

@@ -14,8 +14,10 @@ import matplotlib as mpl
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ai2bmd.errors import InputError
 
@@ -100,7 +102,11 @@ class Plot:
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         """How a notebook shows it, sharp on dense screens too."""
-        return self._png(), {"width": round(float(self.figure.get_figwidth()) * _SCREEN_DPI)}
+        from PIL import Image
+
+        small = io.BytesIO()  # 256 colours: a third of the bytes, which a notebook keeps for good
+        Image.open(io.BytesIO(self._png())).convert("RGB").quantize(256).save(small, format="png", optimize=True)
+        return small.getvalue(), {"width": round(float(self.figure.get_figwidth()) * _SCREEN_DPI)}
 
 
 @contextmanager
@@ -154,6 +160,13 @@ def draw_course(
         sums = np.cumsum(np.concatenate([[0.0], values]))
         mean, at = (sums[window:] - sums[:-window]) / window, slice(window // 2, len(values) - window // 2)
         axes.plot((time_ps[at] * scale)[::every], mean[::every], color=color, linewidth=2.0, label=label)
+
+
+def plain_log(axis: Axis) -> None:
+    """A logarithmic axis with plain numbers at 1, 2 and 5, and no more of them than can be read."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def time_unit(time_ps: Float[np.ndarray, " frames"]) -> tuple[float, str]:

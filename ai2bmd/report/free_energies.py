@@ -35,6 +35,9 @@ def _draw(axes: Axes, profile: FreeEnergy, *, zero: float, color: str, label: st
     width = _INTERVAL * profile.error_kcal_mol
     axes.fill_between(centres, energy - width, energy + width, color=color, alpha=0.2, linewidth=0)
     axes.plot(centres, energy, "o-", color=color, markersize=3, linewidth=1.6, label=label)
+    known = np.pad(np.isfinite(energy), 1)
+    alone = known[1:-1] & ~known[:-2] & ~known[2:]  # a band needs two neighbours
+    axes.errorbar(centres[alone], energy[alone], yerr=width[alone], fmt="none", color=color, capsize=2)
 
 
 def draw_free_energy(free_energy: FreeEnergy) -> Plot:

@@ -4,7 +4,7 @@ import numpy as np
 
 from ai2bmd.analysis.kinetics.analysis import Kinetics, frame_weights
 from ai2bmd.errors import InputError
-from ai2bmd.report.figures import BLUE, GREEN, GREY, INK, ORANGE, Plot, plot
+from ai2bmd.report.figures import BLUE, GREEN, GREY, INK, ORANGE, Plot, plain_log, plot
 
 _COLORS = (BLUE, ORANGE, GREEN, GREY, INK)
 _BINS = 60
@@ -34,6 +34,8 @@ def draw_timescales(kinetics: Kinetics) -> Plot:
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_ylim(bottom=0.5 * float(lags.min()))
+        plain_log(axes.xaxis)
+        plain_log(axes.yaxis)
     return drawing
 
 

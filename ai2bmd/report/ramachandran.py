@@ -68,10 +68,11 @@ def draw_angles(
     axes.set_yticks(range(-180, 181, 60))
     axes.axhline(0, color=GREY, lw=0.6)
     axes.axvline(0, color=GREY, lw=0.6)
-    legend = drawing.figure.legend(loc="outside right upper", markerscale=2.0)
-    for handle in legend.legend_handles:
-        if handle is not None:
-            handle.set_alpha(1.0)
+    if len(axes.get_legend_handles_labels()[0]) > 1:  # a single kind needs no name
+        legend = drawing.figure.legend(loc="outside right upper", markerscale=2.0)
+        for handle in legend.legend_handles:
+            if handle is not None:
+                handle.set_alpha(1.0)
     return len(phi[::every])
 
 

@@ -35,6 +35,11 @@ class CountedRate:
     """95 % interval of the mean life, exact for a constant rate (Poisson); without upper end where nothing happened."""
     rate_per_us: Estimate
 
+    def __str__(self) -> str:
+        low, high = self.interval_ps
+        interval = f"{low:.3g} to {high:.3g} ps" if np.isfinite(high) else f"above {low:.3g} ps"
+        return f"{self.source} to {self.target}: {self.transitions} transitions, {self.time_ps} (95 %: {interval})"
+
 
 @dataclass(frozen=True, eq=False)
 class CountedRates:

@@ -28,6 +28,12 @@ class Passage:
     rate_per_us: Estimate
     """Its inverse."""
 
+    def __str__(self) -> str:
+        samples = self.time_ps.effective_samples
+        return (
+            f"{self.source} to {self.target}: {self.time_ps}, about {samples:.2g} passages there and back in all data"
+        )
+
 
 def passages(model: MarkovModel, states: Macrostates) -> tuple[Passage, ...]:
     """Between every two states, both ways."""

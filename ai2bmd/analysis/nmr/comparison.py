@@ -43,6 +43,11 @@ class Compared:
         errors = np.array([self.measured.error, self.relation_error, self.predicted.error])
         return float(np.sqrt(np.nansum(errors**2)))
 
+    def __str__(self) -> str:
+        measured = f"{self.measured.value:g} {self.measured.unit}".strip()
+        apart = f"{self.difference / self.error:+.1f} errors apart" if self.error > 0.0 else "no error known"
+        return f"{self.measured.label}: measured {measured}, predicted {self.predicted}, {apart}"
+
 
 @dataclass(frozen=True)
 class Comparison:

@@ -58,6 +58,10 @@ class Coupling:
     """In Hz; its error is that of the average alone, without the deviation of the relation."""
     chain: str = ""
 
+    def __str__(self) -> str:
+        relation = f"{self.relation.name}, \N{PLUS-MINUS SIGN} {self.relation.deviation_Hz:g} Hz"
+        return f"{self.coupling} of {self.residue_name}{self.residue}: {self.estimate} ({relation})"
+
 
 @dataclass(frozen=True)
 class Couplings:

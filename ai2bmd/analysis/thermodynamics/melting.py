@@ -47,6 +47,15 @@ class Melting:
     """dH0 (kcal/mol), dS0 (kcal/mol/K), and dCp (kcal/mol/K) if it is fitted."""
     covariance: Float64[np.ndarray, "parameters parameters"]
 
+    def __str__(self) -> str:
+        lines = (
+            f"melting temperature: {self.temperature}",
+            f"enthalpy of unfolding there: {self.enthalpy}",
+            f"heat-capacity change: {self.heat_capacity_change}",
+            self.statement,
+        )
+        return "\n".join(filter(None, lines))
+
     def curve(
         self, temperatures_K: Float[np.ndarray, " temperatures"]
     ) -> tuple[Float64[np.ndarray, " temperatures"], Float64[np.ndarray, " temperatures"]]:

@@ -75,3 +75,13 @@ def test_numbers_without_a_series_are_judged_by_their_samples():
     assert judge_estimate("rate", Estimate(1.0, 0.1, 200.0)).grade == "good"
     assert judge_estimate("rate", Estimate(1.0, 0.1, 20.0)).grade == "look"
     assert judge_estimate("rate", Estimate(1.0, float("nan"), 200.0)).grade == "poor"
+
+
+def test_what_changed_and_then_stood_still_is_not_called_constant():
+    changing = np.repeat(np.random.default_rng(0).integers(2, size=20), 10)
+    judged = judge_mean("open", [np.concatenate([changing, np.zeros(150)]) > 0.5])
+    assert judged.grade == "poor"
+    assert "too few changes" in judged.reason
+    assert judged.estimate.value == pytest.approx(changing.sum() / 350)
+    assert judge_mean("open", [np.zeros(150)]).grade == "look"
+    assert str(judged).startswith("open: ")
