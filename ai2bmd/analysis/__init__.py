@@ -89,6 +89,7 @@ _MODULES = {
     "open_runs": "trajectories",
     "passage_between": "kinetics.passage",
     "passages": "kinetics.passage",
+    "pool_metadynamics": "thermodynamics.metadynamics_runs",
     "principal_components": "structure.principal",
     "project": "kinetics.projection",
     "quasi_harmonic_entropy": "thermodynamics.quasi_harmonic",

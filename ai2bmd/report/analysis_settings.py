@@ -41,7 +41,6 @@ class Kinetics(_Settings):
 
     features: Literal["backbone", "backbone and side chains"] = "backbone"
     """Dihedral angles, each as sine and cosine."""
-    reduction: Literal["tica", "vamp"] = "tica"
     projection: Literal["tica", "vamp"] = "tica"
     lag_ps: Picoseconds | None = Field(default=None, alias="lag", gt=0)
     """None: the one at which the slowest timescale is known best."""

@@ -4,10 +4,11 @@ import base64
 import csv
 import html
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ai2bmd.analysis.sufficiency import Sufficiency
+from ai2bmd.errors import InputError
 from ai2bmd.report.figures import Plot
 
 MAX_DOWNLOAD_BYTES = 500_000
@@ -98,3 +99,11 @@ def table(rows: Iterable[tuple[str, ...]], *, header: tuple[str, ...] = ()) -> s
 def paragraph(text: str) -> str:
     """Plain text as an HTML paragraph."""
     return f"<p>{html.escape(text)}</p>"
+
+
+def told(title: str, make: Callable[[], Sequence[Section]]) -> tuple[Section, ...]:
+    """The sections, or one of this title that says why there are none."""
+    try:
+        return tuple(make())
+    except InputError as error:
+        return (Section(title, paragraph(f"Not possible: {error}.")),)

@@ -18,7 +18,8 @@ from ai2bmd.errors import InputError
 from ai2bmd.report.free_energies import free_energy_section
 from ai2bmd.report.kinetics_part import folding_series
 from ai2bmd.report.sections import Section, paragraph
-from ai2bmd.report.thermodynamics import thermodynamics_sections
+from ai2bmd.report.thermodynamics import enhanced_sections
+from ai2bmd.simulation.settings import RunSettings
 
 if TYPE_CHECKING:
     from ai2bmd.report.study import Study
@@ -47,7 +48,7 @@ def thermodynamics_part(study: Study) -> list[Section]:
     """Of enhanced sampling, its own sections; of plain runs, free energies from how often frames are where.
 
     Raises:
-        InputError: the temperature is not known, or runs of enhanced sampling are not alone.
+        InputError: the temperature is not known, or runs of different sampling are mixed.
     """
     if not study.origin.plain:
         return list(_enhanced(study))
@@ -63,12 +64,25 @@ def thermodynamics_part(study: Study) -> list[Section]:
 
 
 def _enhanced(study: Study) -> tuple[Section, ...]:
-    (trajectory, *others), (settings, *_) = study.trajectories, study.origin.settings
-    if others:
-        raise InputError("several trajectories of enhanced sampling are not put together; analyse them one by one")
-    assert trajectory.run is not None
-    assert settings is not None
-    return thermodynamics_sections(trajectory.run.path, settings.sampling)
+    methods = {_sampling(one) for one in study.origin.settings}
+    if len(methods) > 1:
+        raise InputError(
+            f"runs of different sampling ({', '.join(sorted(methods))}) are not put together; analyse each kind alone"
+        )
+    (method,) = methods
+    if method == "simulated-tempering":
+        raise InputError(
+            "of simulated tempering only the weights of its temperatures and what was seen at the lowest are shown, "
+            "with the run; free energies over all temperatures are of replica exchange"
+        )
+    first = study.origin.settings[0]
+    assert first is not None
+    paths = [one.run.path for one in study.trajectories if one.run is not None]
+    return enhanced_sections(paths, first.sampling, study.settings.folding)
+
+
+def _sampling(settings: RunSettings | None) -> str:
+    return "none" if settings is None or settings.sampling is None else settings.sampling.method
 
 
 def _variables(study: Study) -> Iterator[_Variables]:

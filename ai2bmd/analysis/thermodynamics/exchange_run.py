@@ -106,10 +106,13 @@ def join_exchange_runs(
         slow: further quantities of the frames by name, such as whether folded; for each, one array a run.
 
     Raises:
-        InputError: temperatures differ, or see `join_temperatures`.
+        InputError: temperatures or variables differ, or see `join_temperatures`.
     """
     if not runs or len({run.temperatures_K for run in runs}) > 1:
         raise InputError(f"runs: expected one or more with the same temperatures, got {len(runs)}")
+    if len({tuple(sorted(run.variables)) for run in runs}) > 1:
+        seen = " and ".join(", ".join(run.variables) or "none" for run in runs)
+        raise InputError(f"runs: expected the same variables in each, got {seen}; analyse them one by one")
     quantities = {name: [run.variables[name] for run in runs] for name in runs[0].variables} | dict(slow or {})
     cyclic = {name for name in quantities if name.endswith("_deg")}
     series = []

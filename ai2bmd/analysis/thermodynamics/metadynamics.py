@@ -156,6 +156,14 @@ def reweight_metadynamics(
         raise InputError(f"method: expected {' or '.join(get_args(Method))}, got {method!r}")
     if not 0.0 <= discard < 1.0:
         raise InputError(f"discard: expected a share from 0 to below 1, got {discard:g}")
+    frames, exponents = bias_exponents(run, method=method, discard=discard)
+    return Reweighted(run, method, frames, boltzmann_weights([exponents]))
+
+
+def bias_exponents(
+    run: MetadynamicsRun, *, method: Method, discard: float
+) -> tuple[Int64[np.ndarray, " chosen"], Float64[np.ndarray, " chosen"]]:
+    """Numbers of the frames that are used, and the logarithm of the weight of each; see `reweight_metadynamics`."""
     start = int(discard * len(run.values))
     frames = start + np.flatnonzero(run.inside[start:])
     if not len(frames):
@@ -165,4 +173,4 @@ def reweight_metadynamics(
         bias = run.interpolated(run.final_bias_kcal_mol, run.values[frames])
     else:
         bias = run.bias_kcal_mol[frames] - bias_offsets(run)[frames]
-    return Reweighted(run, method, frames, boltzmann_weights([bias / kT]))
+    return frames, bias / kT

@@ -58,6 +58,8 @@ def test_a_slow_structure_that_walks_through_temperatures_is_not_taken_for_many(
     assert join_exchange_runs([ExchangeRun((300.0, 320.0), energies, replica, {})]).mbar.samples.sum() > frames
     with pytest.raises(InputError, match="the same temperatures"):
         join_exchange_runs([run, ExchangeRun((300.0, 321.0), energies, replica, {"q": values})])
+    with pytest.raises(InputError, match="the same variables in each, got q and none"):
+        join_exchange_runs([run, ExchangeRun((300.0, 320.0), energies, replica, {})])
 
 
 def test_the_beginning_is_left_out_until_all_temperatures_are_at_rest():

@@ -12,6 +12,7 @@ from ai2bmd.analysis.thermodynamics.constants import thermal_energy
 from ai2bmd.analysis.thermodynamics.exchange_run import read_exchange_run
 from ai2bmd.analysis.thermodynamics.free_energy import free_energy
 from ai2bmd.analysis.thermodynamics.metadynamics import MetadynamicsRun, read_metadynamics, reweight_metadynamics
+from ai2bmd.analysis.thermodynamics.metadynamics_runs import pool_metadynamics
 from ai2bmd.errors import InputError
 from ai2bmd.sampling.free_energy import FreeEnergySurface
 from ai2bmd.sampling.settings import Metadynamics
@@ -34,18 +35,22 @@ def settings(**more) -> Metadynamics:
 
 @pytest.fixture(scope="module")
 def walk() -> MetadynamicsRun:
+    return make_walk(1)
+
+
+def make_walk(seed: int, *, moves: int = 120_000) -> MetadynamicsRun:
     """Well-tempered metadynamics by Monte Carlo, its own program: moves of 25 degrees, a frame every 10 of them."""
-    generator, bias, angle = np.random.default_rng(1), np.zeros(361), 90.0
+    generator, bias, angle, count = np.random.default_rng(seed), np.zeros(361), 90.0, moves
     energy, gaussians, frames = potential(GRID_DEG), 0, []
-    moves, draws = generator.normal(scale=25.0, size=120_000), generator.random(120_000)
+    turns, draws = generator.normal(scale=25.0, size=count), generator.random(count)
     total = energy.copy()
 
     def at(values: np.ndarray, place: float) -> float:
         low = int(place + 180.0)
         return values[low] + (place + 180.0 - low) * (values[low + 1] - values[low])
 
-    for step in range(120_000):
-        new = (angle + moves[step] + 180.0) % 360.0 - 180.0
+    for step in range(count):
+        new = (angle + turns[step] + 180.0) % 360.0 - 180.0
         if draws[step] < np.exp(min(0.0, (at(total, angle) - at(total, new)) / KT)):
             angle = new
         if (step + 1) % EVERY == 0:
@@ -89,6 +94,37 @@ def test_a_known_potential_comes_back_within_errors(walk):
     assert by_bias.rms_kcal_mol < 0.4
     biased = free_energy([walk.values], TEMPERATURE_K, periods=[360.0], bins=24)
     assert np.abs(biased.energy_kcal_mol - exact(biased.axes[0].edges)).max() > 1.0  # without weights it is not
+
+
+@pytest.mark.parametrize("method", ["time-dependent", "final-bias"])
+def test_several_runs_are_put_together(walk, method):
+    """Each with a bias of its own, one half as long; all frames of one with the weights of another would be wrong."""
+    runs = [walk, make_walk(2, moves=60_000)]
+    pooled = pool_metadynamics(runs, method=method, discard=0.4)
+    assert [weights.sum() for weights in pooled.weights.runs] == pytest.approx([2 / 3, 1 / 3], abs=1e-3)
+    found = pooled.free_energy(bins=18)
+    away = found.absolute_kcal_mol - exact(found.axes[0].edges)
+    assert np.sqrt((away**2).mean()) < 0.2
+    alone = [one.free_energy(bins=18).error_kcal_mol for one in pooled.each]
+    if method == "time-dependent":
+        assert (np.abs(away) < 2.0 * found.error_kcal_mol).mean() > 0.8
+        assert np.nanmedian(found.error_kcal_mol) < np.nanmedian(alone[1])
+    crossed = [pooled.each[0].weights.runs[0][: len(pooled.each[1].frames)]]
+    wrong = free_energy(
+        [runs[1].values[pooled.each[1].frames]], TEMPERATURE_K, periods=[360.0], bins=18, weights=crossed
+    )
+    assert np.nanmax(np.abs(wrong.energy_kcal_mol - exact(found.axes[0].edges))) > 1.0
+
+
+def test_runs_of_other_variables_or_temperature_are_not_put_together(walk):
+    for other in (
+        dataclasses.replace(walk, temperature_K=310.0),
+        dataclasses.replace(walk, settings=settings(variables=[{"psi": "A 1", "width": "20 deg"}])),
+    ):
+        with pytest.raises(InputError, match="the same variables, ranges and temperature, got 2 different"):
+            pool_metadynamics([walk, other])
+    with pytest.raises(InputError, match="got none"):
+        pool_metadynamics([])
 
 
 def test_the_final_bias_gives_it_to_within_its_last_changes(walk):

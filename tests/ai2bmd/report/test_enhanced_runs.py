@@ -1,0 +1,144 @@
+"""Enhanced sampling from the command: several runs put together, melting where folding is named, or why not."""
+
+import csv
+import html
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ai2bmd.analysis.thermodynamics.constants import GAS_CONSTANT_KCAL, thermal_energy
+from ai2bmd.cli import main
+from ai2bmd.simulation.launch import start_run
+from ai2bmd.simulation.settings import make_settings
+from ai2bmd.structure.files import read_prepared
+
+TEMPERATURES_K = (300.0, 320.0, 340.0)
+EXCHANGE = {
+    "method": "replica-exchange",
+    "temperatures": [f"{temperature_K:g} K" for temperature_K in TEMPERATURES_K],
+    "variables": [{"rmsd": "not element H"}],
+}
+METADYNAMICS = {"method": "metadynamics", "variables": [{"phi": "A 1"}]}
+ENTHALPY_KCAL, MELTING_K = 20.0, 320.0
+
+
+def make(path: Path, examples: Path, *, sampling: dict | None, seed: int, time: str = "20fs") -> Path:
+    values = {
+        "coupling": "off",
+        "solvent": "gas",
+        "device": "cpu",
+        "equilibration": [],
+        "time": time,
+        "save_every": 5,
+        "friction": "50/ps",
+        "seed": seed,
+    }
+    extra = {} if sampling is None else {"sampling": {"every": 10} | sampling}
+    prepared = read_prepared(examples / "alanine_dipeptide.pdb")
+    start_run(prepared, make_settings(values | extra, where="test"), output=path, name="test", say=lambda line: None)
+    return path
+
+
+def fill_exchange(run: Path, seed: int) -> None:
+    """Continue the table of a run with frames, all independent, of a two-state protein that is known."""
+    generator, table = np.random.default_rng(seed), run / "sampling.csv"
+    rows = [table.read_text().splitlines()[0]]
+    assert rows[0] == "step,time_ps,temperature_index,thermostat_K,replica,rmsd_A,potential_energy_eV"
+    for step in range(400):
+        replicas = generator.permutation(len(TEMPERATURES_K))
+        for index, temperature_K in enumerate(TEMPERATURES_K):
+            unfolding = ENTHALPY_KCAL * (1.0 - temperature_K / MELTING_K)
+            unfolded = generator.random() > 1.0 / (1.0 + np.exp(-unfolding / (GAS_CONSTANT_KCAL * temperature_K)))
+            energy_eV = (ENTHALPY_KCAL * unfolded + thermal_energy(temperature_K) * generator.gamma(10.0)) / 23.06
+            rmsd_A = generator.normal(6.0 if unfolded else 1.0, 0.3)
+            rows.append(f"{5 * step},0,{index},{temperature_K},{replicas[index]},{rmsd_A:.6g},{energy_eV:.8g}")
+    table.write_text("\n".join(rows) + "\n")
+
+
+@pytest.fixture(scope="module")
+def exchanges(examples, tmp_path_factory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("exchange")
+    runs = [make(folder / f"run{seed}", examples, sampling=EXCHANGE, seed=seed) for seed in (1, 2)]
+    for seed, run in enumerate(runs):
+        fill_exchange(run, seed)
+    return runs
+
+
+def analyse(runs: list[Path], output: Path, settings: str = "") -> tuple[Path, str]:
+    """The folder of the report, and its text."""
+    (output.parent / "a.yaml").write_text(f"parts: [thermodynamics]\n{settings}")
+    config = ["--config", str(output.parent / "a.yaml")]
+    assert main(["analyze", *map(str, runs), *config, "-o", str(output)]) == 0
+    return output, html.unescape((output / "report.html").read_text())
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_two_exchange_runs_melt_together(exchanges, tmp_path):
+    """Each row of the table of unfolding against what was put in, and the quantities with their traffic lights."""
+    output, page = analyse(exchanges, tmp_path / "out", "folding: {by: rmsd, folded: 2, unfolded: 5}\n")
+    assert "of 2 independent runs" in page
+    titles = re.findall("<h2>(.*?)</h2>", page)
+    assert {"Overlap of ensembles", "Heat capacity", "Melting"} <= set(titles)
+    for row in rows_of(output / "tables" / "unfolding.csv"):
+        exact = ENTHALPY_KCAL * (1.0 - float(row["temperature_K"]) / MELTING_K)
+        assert abs(float(row["unfolding_kcal_mol"]) - exact) < 4.0 * float(row["standard_error_kcal_mol"])
+    found = {row["quantity"]: row for row in rows_of(output / "tables" / "quantities.csv")}
+    melting = found["melting temperature"]
+    assert abs(float(melting["value"]) - MELTING_K) < 4.0 * float(melting["standard_error"]) < 8.0
+    assert (output / "figures" / "melting_curve.svg").is_file()
+    assert "Becktel" in page
+    overlap = {row["ensemble"] for row in rows_of(output / "tables" / "overlap.csv")}
+    assert overlap == {"300 K", "320 K", "340 K"}
+
+
+def test_melting_by_what_the_runs_did_not_look_at_is_told(exchanges, tmp_path):
+    _, page = analyse(exchanges[:1], tmp_path / "out", "folding: {folded: 0.8, unfolded: 0.3}\n")
+    assert "needs `native_contacts` among the `variables` of the run's sampling, which looked at rmsd_A" in page
+    assert "Overlap of ensembles" in page  # the rest is there
+
+
+def test_runs_that_do_not_belong_together_say_why(exchanges, examples, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(exchanges[1], other)
+    settings = (other / "settings.yaml").read_text()
+    (other / "settings.yaml").write_text(settings.replace("340", "345"))
+    _, page = analyse([exchanges[0], other], tmp_path / "out")
+    assert "Not possible: runs: expected one or more with the same temperatures" in page
+    plain = make(tmp_path / "plain", examples, sampling=None, seed=3)
+    _, page = analyse([exchanges[0], plain], tmp_path / "mixed")
+    assert "runs of different sampling (none, replica-exchange) are not put together" in page
+
+
+def test_two_metadynamics_runs_are_reweighted_together(examples, tmp_path):
+    """Before any Gaussian: frames of a known distribution, each run with half of them."""
+    sampling = METADYNAMICS | {"every": 1000}
+    runs = [make(tmp_path / f"run{seed}", examples, sampling=sampling, seed=seed) for seed in (1, 2)]
+    _, page = analyse(runs, tmp_path / "short")
+    assert "Not possible: phi_A1_deg" in page
+    generator = np.random.default_rng(1)
+    for run in runs:
+        table = run / "sampling.csv"
+        first = table.read_text().splitlines()[0]
+        assert first == "step,time_ps,phi_A1_deg,bias_kcal_mol,gaussians"
+        angles = generator.normal(-80.0, 20.0, size=1000)
+        rows = [f"{5 * step},{0.005 * step:.6g},{angle:.6g},0,0" for step, angle in enumerate(angles)]
+        table.write_text("\n".join([first, *rows]) + "\n")
+    output, page = analyse(runs, tmp_path / "out")
+    assert "of 2 independent runs weighted by the bias at its time" in page
+    each = rows_of(output / "tables" / "metadynamics_runs.csv")
+    assert [(row["run"], row["frames"]) for row in each] == [("run1", "800"), ("run2", "800")]
+    profile = rows_of(output / "tables" / "free_energy_reweighted.csv")
+    angle, energy, error = (np.array([float(row[name]) for row in profile]) for name in list(profile[0])[:3])
+    exact = thermal_energy(300.0) * 0.5 * ((angle + 80.0) / 20.0) ** 2
+    away = (energy - exact) - np.average(energy - exact, weights=error**-2)
+    assert len(angle) > 5
+    assert (np.abs(away) < 3.0 * error).all()
+    quantities = [row["quantity"] for row in rows_of(output / "tables" / "quantities.csv")]
+    assert "reweighted free energy, a bin of typical error" in quantities
