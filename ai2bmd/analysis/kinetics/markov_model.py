@@ -40,6 +40,10 @@ class MarkovModel:
     """How far times may still rise at longer lags, relative to them (`LagChoice.rise`); part of the errors of times and
     rates. It is that of the slowest process; of faster ones it is larger."""
 
+    def __repr__(self) -> str:
+        times = ", ".join(map(str, self.timescales())) or "none"
+        return f"MarkovModel({len(self.stationary)} states, lag {self.lag_ps:.4g} ps, timescales {times})"
+
     @property
     def lag_ps(self) -> float:
         """Mean lag time."""

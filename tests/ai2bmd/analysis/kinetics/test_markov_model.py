@@ -167,6 +167,12 @@ def test_chapman_kolmogorov_fails_at_too_short_a_lag(copies, misplaced):
     assert test.reason.startswith("Failed")
 
 
+def test_a_model_is_shown_in_a_line(copies):
+    shown = repr(markov_model([copies[0]], lag=2, frame_ps=FRAME_PS))
+    assert shown.startswith("MarkovModel(3 states, lag 4 ps, timescales ")
+    assert len(shown) < 120
+
+
 def test_macrostates_are_the_wells(double_well):
     states = double_well.chain.run(frames=40_000, copies=1, seed=9)[0]
     model = markov_model([states], lag=4, frame_ps=FRAME_PS)
