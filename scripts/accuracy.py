@@ -177,8 +177,8 @@ def _training_sets(path: Path) -> list[str]:
         return []
     return [
         "## What `whole` needs to be trained on\n",
-        "Force errors against SO3LR of three short pretrainings, alike but for their data, on held-out molecules and on "
-        "24 frames of chignolin and 12 of Trp-cage:\n",
+        "Force errors against SO3LR of three short pretrainings, alike but for their data, on held-out molecules and "
+        "on 24 frames of chignolin and 12 of Trp-cage:\n",
         "    python scripts/training_sets.py scripts/training/correction.yaml --data FOLDER\n",
         path.read_text(),
     ]

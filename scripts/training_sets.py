@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """What `whole` needs to be trained on: three short trainings, alike but for the data, tested on the same molecules.
 
-    python scripts/training_sets.py scripts/training/correction.yaml --data FOLDER [--steps 2000] [-o runs/training_sets]
+    python scripts/training_sets.py scripts/training/correction.yaml --data FOLDER [--steps 2000] [-o OUTPUT]
 
 Trained on units alone, on units and pairs of residues in contact, and on units and all clusters. Errors are those of
 held-out units and clusters, and of whole proteins with either coupling. A training that was stopped goes on; the table

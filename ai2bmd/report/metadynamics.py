@@ -60,9 +60,10 @@ def metadynamics_sections(paths: Sequence[Path]) -> tuple[Section, ...]:
 
 def _against_bias(pooled: PooledMetadynamics, found: FreeEnergy) -> str:
     """Of a single run; those of several are in the table."""
-    if len(pooled.each) > 1:
+    only, *others = pooled.each
+    if others:
         return ""
-    difference = compare_with_bias(found, pooled.each[0].run)
+    difference = compare_with_bias(found, only.run)
     return (
         f"What the bias itself tells differs by {difference.rms_kcal_mol:.2f} kcal/mol (root mean square over "
         f"{difference.bins} bins), in {100 * difference.within_two_errors:.0f} % of bins by less than two errors."

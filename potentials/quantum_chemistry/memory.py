@@ -2,8 +2,8 @@
 
 For density functionals with PySCF: the process with its libraries; the integrals of density fitting, of each range of a
 range-separated functional; buffers, by which they and the gradient are computed; and for exact exchange in the gradient
-about as much as the integrals again. The estimate is above each of the measured peaks, which docs/labelling.md has, by up
-to a half.
+about as much as the integrals again. The estimate is above each of the measured peaks, which docs/labelling.md has, by
+up to a half.
 """
 
 import functools
