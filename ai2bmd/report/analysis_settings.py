@@ -6,6 +6,8 @@ from typing import Any, Literal
 import pydantic
 from pydantic import Field
 
+from ai2bmd.correction import DEFAULT_COUPLING, Coupling
+from ai2bmd.device import Device
 from ai2bmd.errors import InputError
 from ai2bmd.simulation.quantities import Angstrom, Kelvin, Picoseconds
 from ai2bmd.simulation.settings import REASONS, hint, read_settings
@@ -52,6 +54,17 @@ class Kinetics(_Settings):
     """None: by the largest gap between timescales."""
     lags: Literal["fixed", "random"] = "fixed"
     """Random: drawn for every pair of frames about the lag time (docs/analysis.md)."""
+    hidden_states: int | None = Field(default=None, ge=2, le=20)
+    """Of a hidden Markov model beside the Markov model; None: there is none."""
+
+
+class Level(_Settings):
+    """Level of theory that frames of the force field, or of another model, are reweighted to."""
+
+    model: Path | None = None
+    """Model file; None takes the one that comes with the package."""
+    coupling: Coupling = DEFAULT_COUPLING
+    device: Device = "auto"
 
 
 class AnalysisSettings(_Settings):
@@ -71,6 +84,8 @@ class AnalysisSettings(_Settings):
     parametrisations: dict[str, str] = Field(default_factory=dict)
     """Karplus relation by the name of the coupling, such as 3J_HN_HA: hu-bax-1997."""
     folding: Folding | None = None
+    level: Level | None = None
+    """None: frames stay at the level that they were simulated at."""
     kinetics: Kinetics = Kinetics()
 
 
@@ -80,10 +95,13 @@ def read_analysis_settings(path: Path) -> AnalysisSettings:
     Raises:
         InputError: it cannot be read, a key is unknown (the nearest known one is named), or a value cannot be.
     """
-    settings = _checked(read_settings(path), where=str(path))
-    if settings.reference is None:
-        return settings
-    return settings.model_copy(update={"reference": (path.absolute().parent / settings.reference).resolve()})
+    settings, folder = _checked(read_settings(path), where=str(path)), path.absolute().parent
+    if settings.reference is not None:
+        settings = settings.model_copy(update={"reference": (folder / settings.reference).resolve()})
+    if settings.level is not None and settings.level.model is not None:
+        level = settings.level.model_copy(update={"model": (folder / settings.level.model).resolve()})
+        settings = settings.model_copy(update={"level": level})
+    return settings
 
 
 def _checked(values: dict[Any, Any], *, where: str) -> AnalysisSettings:
@@ -103,6 +121,6 @@ def _checked(values: dict[Any, Any], *, where: str) -> AnalysisSettings:
 
 def _known(error: Any) -> list[str]:
     """Names that the section of an unknown one has."""
-    sections: dict[str, type[pydantic.BaseModel]] = {"folding": Folding, "kinetics": Kinetics}
+    sections: dict[str, type[pydantic.BaseModel]] = {"folding": Folding, "kinetics": Kinetics, "level": Level}
     section = sections[str(error["loc"][0])] if len(error["loc"]) > 1 else AnalysisSettings
     return [field.alias or name for name, field in section.model_fields.items()]

@@ -1,6 +1,7 @@
 """Kinetics in the report: timescales, states, test of the model, passage times and paths, as far as the data went."""
 
 from ai2bmd.analysis.kinetics.analysis import Kinetics
+from ai2bmd.analysis.kinetics.hidden_markov import HiddenMarkovModel
 from ai2bmd.analysis.sufficiency import Sufficiency, judge_estimate
 from ai2bmd.report.kinetics_figures import draw_committor, draw_map, draw_test, draw_timescales
 from ai2bmd.report.sections import Section, Table, paragraph, table
@@ -33,6 +34,23 @@ def kinetics_sections(kinetics: Kinetics) -> tuple[Section, ...]:
         body = "".join(map(paragraph, kinetics.remarks))
         sections.append(Section("Kinetics: what to mind", body, wide=True))
     return tuple(sections)
+
+
+def hidden_section(model: HiddenMarkovModel, *, frame_ps: float) -> Section:
+    """Populations and timescales of hidden states."""
+    states = [(f"hidden state {number + 1}", one) for number, one in enumerate(model.populations)]
+    times = [(f"timescale {number + 1}", one) for number, one in enumerate(model.timescales_ps)]
+    rows = [(name, one.value, one.error, one.unit) for name, one in (*states, *times)]
+    return Section(
+        "Hidden Markov model",
+        table([(name, str(one)) for name, one in (*states, *times)]),
+        f"At a lag time of {model.lag * frame_ps:.4g} ps. Whether a hidden model holds was not tested; its errors are "
+        "statistical alone.",
+        tables={"hidden_markov_model": Table(("quantity", "value", "error", "unit"), rows)},
+        methods=f"A hidden Markov model of {len(states)} states was fitted to the microstates at that lag time.",
+        citations=("Noé et al., Projected and hidden Markov models, J. Chem. Phys. 139, 184114 (2013)",),
+        quantities=tuple(judge_estimate(f"hidden Markov model, {name}", one) for name, one in times[:1]),
+    )
 
 
 def _timescale_section(kinetics: Kinetics) -> Section:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool
 
-from ai2bmd.analysis.kinetics.analysis import KineticsSettings, analyse_kinetics
+from ai2bmd.analysis.kinetics.analysis import Kinetics, KineticsSettings, analyse_kinetics
+from ai2bmd.analysis.kinetics.correlation_times import correlation_function
 from ai2bmd.analysis.kinetics.counted_rates import counted_rates
 from ai2bmd.analysis.kinetics.features import Features, backbone_features, frame_interval_ps
-from ai2bmd.analysis.kinetics.spectra import vibrational_density
+from ai2bmd.analysis.kinetics.hidden_markov import hidden_markov_model
+from ai2bmd.analysis.kinetics.spectra import infrared_from_charges, vibrational_density
 from ai2bmd.analysis.molecule import masses_u
 from ai2bmd.analysis.series import Series
 from ai2bmd.analysis.structure.everything import Absent
+from ai2bmd.environment import build_environment, partial_charges
 from ai2bmd.errors import InputError
-from ai2bmd.report.dynamics import counted_rate_section, spectrum_section
-from ai2bmd.report.kinetics import kinetics_sections
-from ai2bmd.report.sections import Section, paragraph
+from ai2bmd.report.dynamics import correlation_section, counted_rate_section, spectrum_section
+from ai2bmd.report.kinetics import hidden_section, kinetics_sections
+from ai2bmd.report.sections import Section, told
 
 if TYPE_CHECKING:
     from ai2bmd.report.study import Study
@@ -28,17 +32,24 @@ _SLOWEST_FS = 4.0
 
 
 def kinetics_part(study: Study) -> tuple[Section, ...]:
-    """Markov state model, and counted rates where folded and unfolded are named.
+    """Markov state model, counted rates where folded and unfolded are named, memory, and spectra of fast frames.
 
     Raises:
-        InputError: the frames are not those of plain dynamics at equal intervals, or no angle tells them apart.
+        InputError: the frames are not those of plain dynamics at equal intervals.
     """
     if not study.origin.plain:
         raise InputError("the frames are of enhanced sampling, which changes how fast things happen; give plain runs")
     interval_ps = frame_interval_ps([trajectory.time_ps for trajectory in study.trajectories])
-    fast = _vibrations(study, interval_ps)
-    features = _features(study)
-    wanted = study.settings.kinetics
+    return (
+        *told("Markov state model", lambda: _markov(study)),
+        *_counted(study, interval_ps),
+        *_memories(study, interval_ps),
+        *_vibrations(study, interval_ps),
+    )
+
+
+def _markov(study: Study) -> tuple[Section, ...]:
+    features, wanted = _features(study), study.settings.kinetics
     lag = None if wanted.lag_ps is None else max(1, round(wanted.lag_ps / features.frame_ps))
     settings = KineticsSettings(
         projection=wanted.projection,
@@ -49,7 +60,33 @@ def kinetics_part(study: Study) -> tuple[Section, ...]:
         random_lags=wanted.lags == "random",
     )
     kinetics = analyse_kinetics(features, settings=settings, states=_states(study))
-    return (*kinetics_sections(kinetics), *_counted(study, interval_ps), *fast)
+    return (*kinetics_sections(kinetics), *_hidden(kinetics, wanted.hidden_states))
+
+
+def _hidden(kinetics: Kinetics, states: int | None) -> tuple[Section, ...]:
+    if states is None:
+        return ()
+
+    def make() -> tuple[Section, ...]:
+        if kinetics.choice is None or kinetics.choice.lag is None:
+            raise InputError("there is no lag time to trust; give `kinetics: {lag: 50 ps}` in the settings")
+        runs, frame_ps = kinetics.microstates.runs, kinetics.features.frame_ps
+        model = hidden_markov_model(runs, states=states, lag=kinetics.choice.lag, frame_ps=frame_ps)
+        return (hidden_section(model, frame_ps=frame_ps),)
+
+    return told("Hidden Markov model", make)
+
+
+def _memories(study: Study, interval_ps: float) -> tuple[Section, ...]:
+    """How long size and shape remember themselves."""
+    sections = []
+    for series in (study.structure.radius_of_gyration, study.structure.rmsd):
+
+        def make(series: Series = series) -> tuple[Section, ...]:
+            return (correlation_section(series.name, correlation_function(series.values, frame_ps=interval_ps)),)
+
+        sections += told(f"Memory of {series.name}", make)
+    return tuple(sections)
 
 
 def _features(study: Study) -> Features:
@@ -93,15 +130,16 @@ def _counted(study: Study, interval_ps: float) -> tuple[Section, ...]:
         return ()
     low, high = sorted((folding.folded, folding.unfolded))
     names = ("unfolded", "folded") if folding.folded > folding.unfolded else ("folded", "unfolded")
-    try:
+
+    def make() -> tuple[Section, ...]:
         rates = counted_rates(folding_series(study).values, low=low, high=high, frame_ps=interval_ps, names=names)
-    except InputError as error:
-        return (Section("Transitions counted", paragraph(f"Not possible: {error}.")),)
-    return (counted_rate_section(rates),)
+        return (counted_rate_section(rates),)
+
+    return told("Transitions counted", make)
 
 
 def _vibrations(study: Study, interval_ps: float) -> tuple[Section, ...]:
-    """Vibrational density of states, where a run has stored velocities often enough to see bonds to hydrogen."""
+    """Vibrational and infrared spectrum, where a run has stored velocities often enough to see bonds to hydrogen."""
     temperature_K = study.origin.temperature_K
     if study.run is None or temperature_K is None or 1000.0 * interval_ps > _SLOWEST_FS:
         return ()
@@ -109,13 +147,17 @@ def _vibrations(study: Study, interval_ps: float) -> tuple[Section, ...]:
     velocities = run.trajectory.velocities_A_per_ps
     if velocities is None or run.stride > 1:
         return ()
-    try:
-        spectrum = vibrational_density(
-            [velocities[:, run.protein_atoms]],
-            masses_u(run.protein),
-            frame_fs=1000.0 * interval_ps,
-            temperature_K=temperature_K,
-        )
-    except InputError as error:
-        return (Section("Vibrational density of states", paragraph(f"Not possible: {error}.")),)
-    return (spectrum_section(spectrum),)
+    own, frame_fs = [velocities[:, run.protein_atoms]], 1000.0 * interval_ps
+
+    def density() -> tuple[Section, ...]:
+        masses = masses_u(run.protein)
+        found = vibrational_density(own, masses, frame_fs=frame_fs, temperature_K=temperature_K)
+        return (spectrum_section(found),)
+
+    def infrared() -> tuple[Section, ...]:
+        charges = partial_charges(build_environment(run.topology, solvent="gas"))[run.protein_atoms]
+        found = infrared_from_charges(own, charges, frame_fs=frame_fs, temperature_K=temperature_K)
+        section = spectrum_section(found)
+        return (replace(section, note=f"{section.note} Of the force field's fixed charges: heights are rough."),)
+
+    return (*told("Vibrational density of states", density), *told("Infrared spectrum", infrared))

@@ -12,12 +12,13 @@ from jaxtyping import Float
 from ai2bmd.analysis.structure.everything import Absent
 from ai2bmd.analysis.sufficiency import judge_estimate
 from ai2bmd.analysis.thermodynamics.dihedral_entropy import dihedral_entropy
-from ai2bmd.analysis.thermodynamics.folding import assign_folded, unfolding_free_energy
+from ai2bmd.analysis.thermodynamics.folding import Side, assign_folded, unfolding_free_energy
 from ai2bmd.analysis.thermodynamics.free_energy import free_energy
 from ai2bmd.errors import InputError
 from ai2bmd.report.free_energies import free_energy_section
 from ai2bmd.report.kinetics_part import folding_series
-from ai2bmd.report.sections import Section, paragraph
+from ai2bmd.report.level_part import TITLE, level_part
+from ai2bmd.report.sections import Section, paragraph, told
 from ai2bmd.report.thermodynamics import enhanced_sections
 from ai2bmd.simulation.settings import RunSettings
 
@@ -34,7 +35,7 @@ _ANGSTROM = "\N{ANGSTROM SIGN}"
 
 
 @dataclass(frozen=True, eq=False)
-class _Variables:
+class Variables:
     """One or two quantities of each frame."""
 
     title: str
@@ -60,7 +61,7 @@ def thermodynamics_part(study: Study) -> list[Section]:
     if found:  # one sentence for all
         methods = f"Free energies are at {temperature_K:g} K. {_METHODS}"
         sections = [replace(section, methods=methods if section is found[0] else "") for section in sections]
-    return [*sections, *_folding(study, temperature_K), *_entropy(study)]
+    return [*sections, *_folding(study, temperature_K), *_entropy(study), *_level(study)]
 
 
 def _enhanced(study: Study) -> tuple[Section, ...]:
@@ -85,7 +86,7 @@ def _sampling(settings: RunSettings | None) -> str:
     return "none" if settings is None or settings.sampling is None else settings.sampling.method
 
 
-def _variables(study: Study) -> Iterator[_Variables]:
+def _variables(study: Study) -> Iterator[Variables]:
     structure = study.structure
     dihedrals = structure.dihedrals
     if not isinstance(dihedrals, Absent):
@@ -98,19 +99,19 @@ def _variables(study: Study) -> Iterator[_Variables]:
             )
             label = dihedrals.residue_labels[residue]
             names = (f"\u03c6 {label} (\N{DEGREE SIGN})", f"\u03c8 {label} (\N{DEGREE SIGN})")
-            yield _Variables(f"\u03c6 and \u03c8 of {label}", f"free_energy_{label}", names, runs, (360.0, 360.0))
+            yield Variables(f"\u03c6 and \u03c8 of {label}", f"free_energy_{label}", names, runs, (360.0, 360.0))
     for series, file in ((structure.rmsd, "rmsd"), (structure.radius_of_gyration, "radius_of_gyration")):
-        yield _Variables(series.name, f"free_energy_{file}", (f"{series.name} ({_ANGSTROM})",), series.values, (None,))
+        yield Variables(series.name, f"free_energy_{file}", (f"{series.name} ({_ANGSTROM})",), series.values, (None,))
     if not isinstance(structure.native_contacts, Absent):
         series = structure.native_contacts.series
-        yield _Variables(series.name, "free_energy_native_contacts", (series.name,), series.values, (None,))
+        yield Variables(series.name, "free_energy_native_contacts", (series.name,), series.values, (None,))
     if not isinstance(structure.components, Absent) and structure.components.projections.values[0].shape[1] > 1:
         runs = tuple(run[:, :2] for run in structure.components.projections.values)
         names = (f"component 1 ({_ANGSTROM})", f"component 2 ({_ANGSTROM})")
-        yield _Variables("principal components", "free_energy_components", names, runs, (None, None))
+        yield Variables("principal components", "free_energy_components", names, runs, (None, None))
 
 
-def _profile(variables: _Variables, temperature_K: float) -> Section:
+def _profile(variables: Variables, temperature_K: float) -> Section:
     title = f"Free energy along {variables.title}"
     try:
         found = free_energy(variables.runs, temperature_K, names=variables.names, periods=variables.periods)
@@ -119,15 +120,26 @@ def _profile(variables: _Variables, temperature_K: float) -> Section:
     return free_energy_section(title, found, name=variables.file.replace(":", "_"), origin="From all frames.")
 
 
-def _folding(study: Study, temperature_K: float) -> tuple[Section, ...]:
+def _assigned(study: Study) -> tuple[Float[np.ndarray, " frames"], ...]:
+    """1 for each frame that is folded.
+
+    Raises:
+        InputError: the settings do not say what folded is, or the quantity that tells is not there.
+    """
     folding = study.settings.folding
     if folding is None:
-        return ()
-    side = "above" if folding.folded > folding.unfolded else "below"
+        raise InputError("folding: is missing in the settings; say what counts as folded")
+    side: Side = "above" if folding.folded > folding.unfolded else "below"
     cut, margin = (folding.folded + folding.unfolded) / 2.0, abs(folding.folded - folding.unfolded) / 2.0
-    title = "Free energy of unfolding"
+    return assign_folded(folding_series(study).values, cut, folded=side, margin=margin)
+
+
+def _folding(study: Study, temperature_K: float) -> tuple[Section, ...]:
+    folding, title = study.settings.folding, "Free energy of unfolding"
+    if folding is None:
+        return ()
     try:
-        assigned = assign_folded(folding_series(study).values, cut, folded=side, margin=margin)
+        assigned = _assigned(study)
         unfolding = unfolding_free_energy(assigned, temperature_K)
     except InputError as error:
         return (Section(title, paragraph(f"Not possible: {error}.")),)
@@ -137,6 +149,14 @@ def _folding(study: Study, temperature_K: float) -> tuple[Section, ...]:
     quantity = judge_estimate("free energy of unfolding", unfolding)
     methods = f"Frames were called folded by {folding.by} ({folding.folded:g}, unfolded {folding.unfolded:g})."
     return (Section(title, paragraph(text), note, methods=methods, quantities=(quantity,)),)
+
+
+def _level(study: Study) -> tuple[Section, ...]:
+    wanted = study.settings.level
+    if wanted is None:
+        return ()
+    folded = None if study.settings.folding is None else (lambda: _assigned(study))
+    return told(TITLE, lambda: level_part(study, wanted, variables=_variables(study), folded=folded))
 
 
 def _entropy(study: Study) -> tuple[Section, ...]:

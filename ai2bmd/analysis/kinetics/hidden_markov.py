@@ -59,7 +59,7 @@ def hidden_markov_model(trajectories: StateRuns, *, states: int, lag: int, frame
     copies = []
     for group in range(_PARTS):
         rest = [part for number, part in enumerate(parts) if number % _PARTS != group]
-        if len(rest) < len(parts):
+        if 0 < len(rest) < len(parts):
             copies.append(_statistics(_fit(rest, model, lag), order, lag, frame_ps))
     errors = _jackknife(np.array(copies)) if len(copies) == _PARTS else np.full(len(value), np.nan)
     length = sum(map(len, trajectories)) * frame_ps

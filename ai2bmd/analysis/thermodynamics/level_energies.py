@@ -35,6 +35,8 @@ class Level:
     correction: Correction
     atomic_numbers: np.ndarray
     """Of the protein's atoms."""
+    name: str
+    """The level of theory, in words."""
     identity: str
     """What energies depend on."""
     batch: int
@@ -65,7 +67,8 @@ def make_level(
     assert built.card is not None
     numbers = np.array([atom.element.atomic_number for atom in structure.topology.atoms()])[built.protein]
     identity = f"correction of model {built.card.sha256}, coupling {coupling}"
-    return Level(built.correction, numbers, identity, max(1, _ATOMS_AT_ONCE[place.type] // len(numbers)))
+    batch = max(1, _ATOMS_AT_ONCE[place.type] // len(numbers))
+    return Level(built.correction, numbers, built.card.level_of_theory, identity, batch)
 
 
 def correction_energies(

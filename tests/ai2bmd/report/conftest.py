@@ -29,7 +29,7 @@ def make_run(examples, chignolin) -> Callable[..., Path]:
     """Make a run directory of so many frames, 10 steps of 1 fs apart."""
     topology, positions = chignolin
 
-    def make(path: Path, *, frames: int) -> Path:
+    def make(path: Path, *, frames: int, shaken_A: float = 0.1) -> Path:
         path.mkdir()
         shutil.copy(examples / "chignolin.pdb", path / "prepared.pdb")
         write_settings(make_settings({"time": "0.29ps"}, where="test"), path / "settings.yaml", comment="test")
@@ -49,7 +49,7 @@ def make_run(examples, chignolin) -> Callable[..., Path]:
             log.write("step,time_ps,ns_per_day\n")
             for frame in range(frames):
                 turn = Rotation.from_rotvec(random.normal(size=3))
-                moved = turn.apply(positions + random.normal(scale=0.1, size=positions.shape)) + 5.0
+                moved = turn.apply(positions + random.normal(scale=shaken_A, size=positions.shape)) + 5.0
                 trajectory.append(_frame(frame, moved, temperature=300.0 + random.normal(scale=10.0)))
                 log.write(f"{10 * frame},{0.01 * frame:.4g},{1.5 if frame else 0}\n")
             trajectory.commit()
