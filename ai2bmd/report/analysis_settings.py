@@ -6,6 +6,7 @@ from typing import Any, Literal
 import pydantic
 from pydantic import Field
 
+from ai2bmd.analysis.nmr.karplus import find_relation
 from ai2bmd.correction import DEFAULT_COUPLING, Coupling
 from ai2bmd.device import Device
 from ai2bmd.errors import InputError
@@ -87,6 +88,16 @@ class AnalysisSettings(_Settings):
     level: Level | None = None
     """None: frames stay at the level that they were simulated at."""
     kinetics: Kinetics = Kinetics()
+
+    @pydantic.field_validator("parametrisations")
+    @classmethod
+    def _known_relations(cls, names: dict[str, str]) -> dict[str, str]:
+        for coupling, name in names.items():
+            try:
+                find_relation(coupling, name)
+            except InputError as error:
+                raise ValueError(str(error)) from error
+        return names
 
 
 def read_analysis_settings(path: Path) -> AnalysisSettings:

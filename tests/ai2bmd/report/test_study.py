@@ -94,3 +94,12 @@ def test_what_cannot_be_is_told(arguments, told, dipeptide, examples, tmp_path, 
     assert told in error
     assert "Traceback" not in error
     assert not (tmp_path / "out").exists()
+
+
+def test_a_relation_of_another_name_is_told_before_anything_is_done(dipeptide, tmp_path, capsys):
+    topology, paths = dipeptide
+    (tmp_path / "a.yaml").write_text("parametrisations: {3J_HN_HA: nobody-1900}\n")
+    arguments = ["--topology", str(topology), "--trajectory", str(paths[0]), "--config", str(tmp_path / "a.yaml")]
+    assert main(["analyze", *arguments, "-o", str(tmp_path / "out")]) == 2
+    assert "no parametrisation 'nobody-1900' of 3J_HN_HA; there are vogeli-2007" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
