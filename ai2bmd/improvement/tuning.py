@@ -25,9 +25,9 @@ FINE_TUNING: dict[str, Any] = {
     "device": "cpu",
     "threads": 1,
     "matmul_precision": "medium",
-    "loss": {"force": "norm", "force_weight": 1.0, "energy_weight": 2.0},
+    "loss": {"force": "norm", "force_weight": 1.0, "energy_weight": 5.0},
     "optimiser": {"learning_rate": 1.5e-3, "beta2": 0.99, "average_decay": 0.99},
-    "schedule": {"passes": 30, "warmup_fraction": 0.02, "final_fraction": 0.01, "atoms_per_step": 200},
+    "schedule": {"passes": 15, "warmup_fraction": 0.02, "final_fraction": 0.01, "atoms_per_step": 200},
     "record": {"validate_minutes": None, "checkpoint_minutes": 2},
 }
 """Those of scripts/training/fine_tune.yaml."""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ai2bmd import analysis, draw
+from ai2bmd.analysis.kinetics.features import frame_interval_ps
 from ai2bmd.errors import InputError
 from ai2bmd.report.analysis_settings import AnalysisSettings
 from ai2bmd.report.study import write_study
@@ -78,6 +79,10 @@ def test_every_figure_of_a_report(trajectories, angles, kinetics, files, tmp_pat
             analysis.free_energy(rmsd.values, 300.0, names=[f"{rmsd.name} (\N{ANGSTROM SIGN})"])
         ),
     }
+    frame_ps = frame_interval_ps([trajectory.time_ps for trajectory in trajectories])
+    for series in (rmsd, gyration):
+        memory = analysis.correlation_function(series.values, frame_ps=frame_ps)
+        drawn[f"autocorrelation_{series.name.replace(' ', '_')}"] = draw.autocorrelation(series.name, memory)
     different = [name for name, picture in drawn.items() if files.get(name) != picture.svg]
     assert not different, (different, sorted(files))
     others = files.keys() - drawn.keys() - {"secondary_structure_1", "order_parameters"}
