@@ -74,7 +74,8 @@ def _judged(found: FreeEnergy) -> Sufficiency:
     """The bin whose error is in the middle stands for all."""
     errors, values = found.error_kcal_mol[found.known], found.energy_kcal_mol[found.known]
     middle = int(np.argsort(errors)[len(errors) // 2])
-    typical = Estimate(float(values[middle]), float(errors[middle]), found.total_effective_samples, "kcal/mol")
+    samples = float(found.effective_samples[found.known][middle])
+    typical = Estimate(float(values[middle]), float(errors[middle]), samples, "kcal/mol")
     return judge_estimate("reweighted free energy, a bin of typical error", typical)
 
 
@@ -87,14 +88,14 @@ def _each(paths: Sequence[Path], pooled: PooledMetadynamics, found: FreeEnergy) 
             (
                 path.resolve().name,
                 float(len(one.frames)),
-                one.weights.effective_samples,
+                one.weights.kish,
                 difference.rms_kcal_mol,
                 100.0 * difference.within_two_errors,
             )
         )
     shown = [(name, *(f"{value:.3g}" for value in rest)) for name, *rest in cells]
-    header = ("run", "frames", "independent samples", "bias differs by (kcal/mol)", "bins within two errors (%)")
-    names = ("run", "frames", "effective_samples", "rms_difference_kcal_mol", "bins_within_two_errors_percent")
+    header = ("run", "frames", "effective samples (Kish)", "bias differs by (kcal/mol)", "bins within two errors (%)")
+    names = ("run", "frames", "kish_samples", "rms_difference_kcal_mol", "bins_within_two_errors_percent")
     return Section(
         "Metadynamics, run by run",
         table(shown, header=header),

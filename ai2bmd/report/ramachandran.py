@@ -43,7 +43,7 @@ def backbone_sections(run: Run, angles: BackboneAngles) -> tuple[Section, ...]:
         frames = draw_angles(drawing, names, angles.phi, angles.psi)
     note = (
         f"Backbone angles of the {len(angles.residues)} residues with a neighbour on both sides in "
-        f"{frames} frames. Shaded: where the residues of 500 known structures lie (MDAnalysis)."
+        f"{frames} frames. Shaded: where the residues of 500 known structures lie, all kinds together (MDAnalysis)."
     )
     return (Section(title, drawing.html(), note),)
 

@@ -52,7 +52,7 @@ def thermodynamics_part(study: Study) -> list[Section]:
         InputError: the temperature is not known, or runs of different sampling are mixed.
     """
     if not study.origin.plain:
-        return list(_enhanced(study))
+        return [*_enhanced(study), *_level(study)]
     temperature_K = study.origin.temperature_K
     if temperature_K is None:
         raise InputError("the temperature of the frames is not known; give `temperature: 300 K` in the settings")
@@ -155,6 +155,9 @@ def _level(study: Study) -> tuple[Section, ...]:
     wanted = study.settings.level
     if wanted is None:
         return ()
+    if not study.origin.plain:
+        reason = "frames of enhanced sampling are not reweighted to another level; give plain runs"
+        return (Section(TITLE, paragraph(f"Not possible: {reason}.")),)
     folded = None if study.settings.folding is None else (lambda: _assigned(study))
     return told(TITLE, lambda: level_part(study, wanted, variables=_variables(study), folded=folded))
 

@@ -29,7 +29,7 @@ def ramachandran_section(structure: Structure) -> Section:
         "Ramachandran plot",
         drawing.html(),
         f"Backbone angles of the {len(residues)} residues with a neighbour on both sides in {frames} frames. Shaded: "
-        "where the residues of 500 known structures lie (MDAnalysis).",
+        "where the residues of 500 known structures lie, all kinds together (MDAnalysis).",
         figures={"ramachandran": drawing},
         tables={"backbone_angles": Table(header, rows)},
     )

@@ -142,3 +142,8 @@ def test_two_metadynamics_runs_are_reweighted_together(examples, tmp_path):
     assert (np.abs(away) < 3.0 * error).all()
     quantities = [row["quantity"] for row in rows_of(output / "tables" / "quantities.csv")]
     assert "reweighted free energy, a bin of typical error" in quantities
+
+
+def test_another_level_of_enhanced_sampling_is_not_silently_left_out(exchanges, tmp_path):
+    _, text = analyse(exchanges[:1], tmp_path / "out", "level: {device: cpu}\n")
+    assert "frames of enhanced sampling are not reweighted to another level; give plain runs" in text
