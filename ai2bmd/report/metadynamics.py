@@ -32,10 +32,11 @@ def metadynamics_sections(paths: Sequence[Path]) -> tuple[Section, ...]:
         InputError: a run cannot be read, or they cannot be put together.
     """
     runs = [read_metadynamics(path) for path in paths]
+    why_last = ""
     try:
         pooled = pool_metadynamics(runs)
-    except InputError:  # of one a frame was not saved at every Gaussian; what else is wrong is told here
-        pooled = pool_metadynamics(runs, method="final-bias")
+    except InputError as error:
+        pooled, why_last = pool_metadynamics(runs, method="final-bias"), f" That at its time was not used: {error}."
     if len(runs[0].settings.variables) > 2:
         frames, samples = len(pooled.weights.joined), pooled.weights.effective_samples
         text = f"{frames} frames count as {samples:.0f} independent samples after their bias is taken back."
@@ -47,7 +48,8 @@ def metadynamics_sections(paths: Sequence[Path]) -> tuple[Section, ...]:
         _TITLE,
         found,
         name="free_energy_reweighted",
-        origin=f"Each frame{several} weighted by {way}, the first fifth left out. {_against_bias(pooled, found)}",
+        origin=f"Each frame{several} weighted by {way}, the first fifth left out.{why_last} "
+        f"{_against_bias(pooled, found)}",
     )
     if several:
         section = replace(section, note=f"{section.note} Each run counts by its number of frames.")

@@ -13,6 +13,7 @@ Two ways, both for well-tempered metadynamics of bias factor g:
 Frames beyond the range of a variable feel walls besides the bias and are left out.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -100,16 +101,25 @@ class Reweighted:
         Raises:
             InputError: there are three, or the frames hold too few independent samples.
         """
-        run = self.run
-        return free_energy(
-            [run.values[self.frames]],
-            run.temperature_K,
-            names=[variable.column for variable in run.settings.variables],
-            periods=run.periods,
-            ranges=[variable.range for variable in run.settings.variables],
-            bins=bins,
-            weights=self.weights.runs,
-        )
+        return along_variables([self], self.weights, bins=bins)
+
+
+def along_variables(each: Sequence[Reweighted], weights: Weights, *, bins: int | None) -> FreeEnergy:
+    """Free energy along the variables that runs have in common, one or two, from the frames of all.
+
+    Raises:
+        InputError: there are three, or the frames hold too few independent samples.
+    """
+    first = each[0].run
+    return free_energy(
+        [one.run.values[one.frames] for one in each],
+        first.temperature_K,
+        names=[variable.column for variable in first.settings.variables],
+        periods=first.periods,
+        ranges=[variable.range for variable in first.settings.variables],
+        bins=bins,
+        weights=weights.runs,
+    )
 
 
 def read_metadynamics(path: Path) -> MetadynamicsRun:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from ai2bmd.analysis.thermodynamics.free_energy import FreeEnergy, free_energy
+from ai2bmd.analysis.thermodynamics.free_energy import FreeEnergy
 from ai2bmd.analysis.thermodynamics.metadynamics import (
     MetadynamicsRun,
     Method,
     Reweighted,
+    along_variables,
     bias_exponents,
     reweight_metadynamics,
 )
@@ -42,16 +43,7 @@ class PooledMetadynamics:
         Raises:
             InputError: there are three, or the frames hold too few independent samples.
         """
-        first = self.each[0].run
-        return free_energy(
-            [one.run.values[one.frames] for one in self.each],
-            first.temperature_K,
-            names=[variable.column for variable in first.settings.variables],
-            periods=first.periods,
-            ranges=[variable.range for variable in first.settings.variables],
-            bins=bins,
-            weights=self.weights.runs,
-        )
+        return along_variables(self.each, self.weights, bins=bins)
 
 
 def pool_metadynamics(

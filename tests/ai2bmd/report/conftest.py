@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from ai2bmd.simulation.settings import make_settings, write_settings
+from ai2bmd.simulation.launch import start_run
+from ai2bmd.simulation.settings import RunSettings, make_settings, write_settings
+from ai2bmd.structure.files import read_prepared
 from ai2bmd.trajectory.writer import Frame, create_trajectory
 
 CARD = {
@@ -56,6 +58,30 @@ def make_run(examples, chignolin) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def run_dipeptide(examples) -> Callable[..., RunSettings]:
+    """Run alanine dipeptide for a moment in gas, by the force field alone, a frame every 5 fs."""
+
+    def run(path: Path, *, sampling: dict | None, time: str = "20fs", seed: int = 1) -> RunSettings:
+        values = {
+            "coupling": "off",
+            "solvent": "gas",
+            "device": "cpu",
+            "equilibration": [],
+            "time": time,
+            "save_every": 5,
+            "friction": "50/ps",
+            "seed": seed,
+        }
+        extra = {} if sampling is None else {"sampling": {"every": 10} | sampling}
+        settings = make_settings(values | extra, where="test")
+        prepared = read_prepared(examples / "alanine_dipeptide.pdb")
+        start_run(prepared, settings, output=path, name="test", say=lambda line: None)
+        return settings
+
+    return run
 
 
 def _frame(number: int, positions: np.ndarray, *, temperature: float) -> Frame:

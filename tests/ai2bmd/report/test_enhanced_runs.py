@@ -11,9 +11,6 @@ import pytest
 
 from ai2bmd.analysis.thermodynamics.constants import GAS_CONSTANT_KCAL, thermal_energy
 from ai2bmd.cli import main
-from ai2bmd.simulation.launch import start_run
-from ai2bmd.simulation.settings import make_settings
-from ai2bmd.structure.files import read_prepared
 
 TEMPERATURES_K = (300.0, 320.0, 340.0)
 EXCHANGE = {
@@ -23,23 +20,6 @@ EXCHANGE = {
 }
 METADYNAMICS = {"method": "metadynamics", "variables": [{"phi": "A 1"}]}
 ENTHALPY_KCAL, MELTING_K = 20.0, 320.0
-
-
-def make(path: Path, examples: Path, *, sampling: dict | None, seed: int, time: str = "20fs") -> Path:
-    values = {
-        "coupling": "off",
-        "solvent": "gas",
-        "device": "cpu",
-        "equilibration": [],
-        "time": time,
-        "save_every": 5,
-        "friction": "50/ps",
-        "seed": seed,
-    }
-    extra = {} if sampling is None else {"sampling": {"every": 10} | sampling}
-    prepared = read_prepared(examples / "alanine_dipeptide.pdb")
-    start_run(prepared, make_settings(values | extra, where="test"), output=path, name="test", say=lambda line: None)
-    return path
 
 
 def fill_exchange(run: Path, seed: int) -> None:
@@ -59,10 +39,11 @@ def fill_exchange(run: Path, seed: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def exchanges(examples, tmp_path_factory) -> list[Path]:
+def exchanges(run_dipeptide, tmp_path_factory) -> list[Path]:
     folder = tmp_path_factory.mktemp("exchange")
-    runs = [make(folder / f"run{seed}", examples, sampling=EXCHANGE, seed=seed) for seed in (1, 2)]
+    runs = [folder / "run1", folder / "run2"]
     for seed, run in enumerate(runs):
+        run_dipeptide(run, sampling=EXCHANGE, seed=seed + 1)
         fill_exchange(run, seed)
     return runs
 
@@ -104,22 +85,24 @@ def test_melting_by_what_the_runs_did_not_look_at_is_told(exchanges, tmp_path):
     assert "Overlap of ensembles" in page  # the rest is there
 
 
-def test_runs_that_do_not_belong_together_say_why(exchanges, examples, tmp_path):
+def test_runs_that_do_not_belong_together_say_why(exchanges, run_dipeptide, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(exchanges[1], other)
     settings = (other / "settings.yaml").read_text()
     (other / "settings.yaml").write_text(settings.replace("340", "345"))
     _, page = analyse([exchanges[0], other], tmp_path / "out")
     assert "Not possible: runs: expected one or more with the same temperatures" in page
-    plain = make(tmp_path / "plain", examples, sampling=None, seed=3)
-    _, page = analyse([exchanges[0], plain], tmp_path / "mixed")
+    run_dipeptide(tmp_path / "plain", sampling=None)
+    _, page = analyse([exchanges[0], tmp_path / "plain"], tmp_path / "mixed")
     assert "runs of different sampling (none, replica-exchange) are not put together" in page
 
 
-def test_two_metadynamics_runs_are_reweighted_together(examples, tmp_path):
+def test_two_metadynamics_runs_are_reweighted_together(run_dipeptide, tmp_path):
     """Before any Gaussian: frames of a known distribution, each run with half of them."""
     sampling = METADYNAMICS | {"every": 1000}
-    runs = [make(tmp_path / f"run{seed}", examples, sampling=sampling, seed=seed) for seed in (1, 2)]
+    runs = [tmp_path / "run1", tmp_path / "run2"]
+    for seed, run in enumerate(runs):
+        run_dipeptide(run, sampling=sampling, seed=seed + 1)
     _, page = analyse(runs, tmp_path / "short")
     assert "Not possible: phi_A1_deg" in page
     generator = np.random.default_rng(1)
@@ -142,6 +125,13 @@ def test_two_metadynamics_runs_are_reweighted_together(examples, tmp_path):
     assert (np.abs(away) < 3.0 * error).all()
     quantities = [row["quantity"] for row in rows_of(output / "tables" / "quantities.csv")]
     assert "reweighted free energy, a bin of typical error" in quantities
+    table = runs[1] / "sampling.csv"
+    table.write_text(re.sub(",0\\n$", ",9\\n", table.read_text()))  # Gaussians that no frame was saved at
+    _, page = analyse(runs, tmp_path / "last")
+    assert "weighted by the last bias" in page
+    assert (
+        "That at its time was not used: metadynamics: the bias at each time cannot be made again: 9 Gaussians" in page
+    )
 
 
 def test_another_level_of_enhanced_sampling_is_not_silently_left_out(exchanges, tmp_path):

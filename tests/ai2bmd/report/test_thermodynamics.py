@@ -17,10 +17,7 @@ from ai2bmd.report.free_energies import draw_profile, draw_surface, free_energy_
 from ai2bmd.report.melting import draw_stability, melting_section
 from ai2bmd.report.reweighting import level_section
 from ai2bmd.report.thermodynamics import thermodynamics_sections
-from ai2bmd.sampling.settings import Metadynamics, Sampling
-from ai2bmd.simulation.launch import start_run
-from ai2bmd.simulation.settings import make_settings
-from ai2bmd.structure.files import read_prepared
+from ai2bmd.sampling.settings import Metadynamics
 
 
 def lines_of(plot) -> list[np.ndarray]:
@@ -91,27 +88,11 @@ def test_reweighting_tells_how_many_frames_are_left():
     assert section.citations
 
 
-def run_of(path: Path, examples: Path, *, time: str, sampling: dict) -> tuple[Path, Sampling | None]:
-    values = {
-        "coupling": "off",
-        "solvent": "gas",
-        "device": "cpu",
-        "equilibration": [],
-        "time": time,
-        "save_every": 5,
-        "friction": "50/ps",
-        "sampling": sampling | {"every": 10, "variables": [{"phi": "A 1"}]},
-    }
-    settings = make_settings(values, where="test")
-    prepared = read_prepared(examples / "alanine_dipeptide.pdb")
-    start_run(prepared, settings, output=path, name="test", say=lambda line: None)
-    return path, settings.sampling
-
-
-def test_temperatures_of_replica_exchange_are_put_together(tmp_path: Path, examples):
+def test_temperatures_of_replica_exchange_are_put_together(tmp_path: Path, run_dipeptide):
     """A real run of a moment, its table continued with frames of known energies, which all are independent."""
-    exchange = {"method": "replica-exchange", "temperatures": ["300 K", "330 K"]}
-    path, sampling = run_of(tmp_path / "run", examples, time="10fs", sampling=exchange)
+    exchange = {"method": "replica-exchange", "temperatures": ["300 K", "330 K"], "variables": [{"phi": "A 1"}]}
+    path = tmp_path / "run"
+    sampling = run_dipeptide(path, time="10fs", sampling=exchange).sampling
     (short,) = thermodynamics_sections(path, sampling)
     assert re.search("Not possible: 300 K: its . frames hold", short.body)
     table, generator = path / "sampling.csv", np.random.default_rng(5)
@@ -134,8 +115,9 @@ def test_temperatures_of_replica_exchange_are_put_together(tmp_path: Path, examp
     assert thermodynamics_sections(path, None) == ()
 
 
-def test_metadynamics_that_is_too_short_says_so(tmp_path: Path, examples):
-    path, sampling = run_of(tmp_path / "run", examples, time="300fs", sampling={"method": "metadynamics"})
+def test_metadynamics_that_is_too_short_says_so(tmp_path: Path, run_dipeptide):
+    path, metadynamics = tmp_path / "run", {"method": "metadynamics", "variables": [{"phi": "A 1"}]}
+    sampling = run_dipeptide(path, time="300fs", sampling=metadynamics).sampling
     (section,) = thermodynamics_sections(path, sampling)
     assert "independent samples" in section.body
     assert "Not possible: phi_A1_deg" in section.body
