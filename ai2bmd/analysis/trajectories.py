@@ -61,6 +61,13 @@ class Trajectory:
         """Positions of the atoms analysed, molecules whole, a few thousand frames at a time."""
         return read_chunks(self._source, self.molecule, frames=self.frames, stride=stride)
 
+    def close(self) -> None:
+        """Let go of the universe's file: a process that has it open does not see what a resumed run appends to it.
+
+        Chunks can still be read, for they open the file of a run anew.
+        """
+        self.universe.trajectory.close()
+
     def select(self, selection: str) -> Int64[np.ndarray, " chosen"]:
         """Places among the atoms analysed of those that a selection names, at the frame at hand.
 

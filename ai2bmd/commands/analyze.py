@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ai2bmd.analysis.nmr.experiment import read_experiment
     from ai2bmd.analysis.trajectories import open_files, open_runs
     from ai2bmd.report.analysis_settings import AnalysisSettings, read_analysis_settings
-    from ai2bmd.report.study import write_study
+    from ai2bmd.report.study_page import write_study
 
     output = _output(arguments)
     settings = AnalysisSettings() if arguments.config is None else read_analysis_settings(arguments.config)

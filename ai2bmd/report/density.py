@@ -3,12 +3,12 @@
 import numpy as np
 from jaxtyping import Float64
 
-from ai2bmd.analysis.sufficiency import judge_mean
 from ai2bmd.engine import G_CM3_PER_U_A3
 from ai2bmd.errors import InputError
+from ai2bmd.report.enough import judge_course
 from ai2bmd.report.figures import ORANGE, Plot, draw_course, plot, time_label
 from ai2bmd.report.load import Run
-from ai2bmd.report.sections import Section, Table
+from ai2bmd.report.sections import Section, course_table
 
 _BOLTZMANN_BAR_A3_K = 138.0649
 _COMPRESSIBILITY_PER_BAR = 4.5e-5
@@ -22,15 +22,15 @@ def natural_fluctuation(volume_A3: float, *, temperature_K: float) -> float:
 
 def densities_g_cm3(run: Run) -> Float64[np.ndarray, " frames"] | None:
     """Of each frame; None without a periodic box."""
-    mass_u = run.trajectory.parameters.get("system_mass_u")
-    if run.trajectory.box_A is None or mass_u is None:
+    mass_u = run.course.parameters.get("system_mass_u")
+    if run.course.box_A is None or mass_u is None:
         return None
-    return float(mass_u) / np.linalg.det(run.trajectory.box_A) * G_CM3_PER_U_A3
+    return float(mass_u) / np.linalg.det(run.course.box_A) * G_CM3_PER_U_A3
 
 
 def density_sections(run: Run) -> tuple[Section, ...]:
     """Density against time, of runs at constant pressure."""
-    density, box_A = densities_g_cm3(run), run.trajectory.box_A
+    density, box_A = densities_g_cm3(run), run.course.box_A
     if density is None or box_A is None or run.settings.ensemble != "npt":
         return ()
     volume_A3 = float(np.linalg.det(box_A).mean())
@@ -46,8 +46,8 @@ def density_sections(run: Run) -> tuple[Section, ...]:
             drawing.html(),
             note,
             figures={"density": drawing},
-            tables={"density": Table(("time_ps", "density_g_cm3"), np.column_stack([run.time_ps, density]).tolist())},
-            quantities=(judge_mean("density", [density], unit="g/cm\N{SUPERSCRIPT THREE}"),),
+            tables={"density": course_table(("time_ps", "density_g_cm3"), run.time_ps, density)},
+            quantities=(judge_course("density", [density], unit="g/cm\N{SUPERSCRIPT THREE}"),),
         ),
     )
 

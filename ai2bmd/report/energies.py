@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from ai2bmd.analysis.sufficiency import Sufficiency, judge_mean
+from ai2bmd.analysis.sufficiency import Sufficiency
+from ai2bmd.report.enough import judge_course
 from ai2bmd.report.figures import BLUE, GREEN, GREY, INK, ORANGE, Plot, draw_course, plot, time_label
 from ai2bmd.report.load import Run
-from ai2bmd.report.sections import Fact, Section, Table
+from ai2bmd.report.sections import Fact, Section, Table, course_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,15 +34,15 @@ class Energies:
 
 def analyse_energies(run: Run) -> Energies:
     """Energies of a run."""
-    trajectory = run.trajectory
-    total = trajectory.energy_environment + trajectory.energy_correction + trajectory.kinetic_energy
-    parameters = trajectory.parameters
+    course = run.course
+    total = course.energy_environment + course.energy_correction + course.kinetic_energy
+    parameters = course.parameters
     atoms, freedom = int(parameters["system_atoms"]), int(parameters["degrees_of_freedom"])
     return Energies(
-        environment=trajectory.energy_environment,
-        correction=trajectory.energy_correction,
+        environment=course.energy_environment,
+        correction=course.energy_correction,
         total=total,
-        temperature_K=trajectory.temperature,
+        temperature_K=course.temperature,
         drift_meV_per_atom_ps=energy_drift(run.time_ps, total, atoms=atoms),
         temperature_error_K=temperature_error(
             run.settings.temperature_K,
@@ -87,7 +88,7 @@ def energy_sections(run: Run, energies: Energies) -> tuple[Section, ...]:
     """Energies and temperature against time."""
     energy, temperature = draw_energies(run, energies), draw_temperature(run, energies)
     first = f"{energies.environment[0]:.2f} eV (environment) and {energies.correction[0]:.2f} eV (correction)"
-    parameters = run.trajectory.parameters
+    parameters = run.course.parameters
     one = run.settings.temperature_K * np.sqrt(2.0 / int(parameters["degrees_of_freedom"]))
     return (
         Section(
@@ -104,8 +105,8 @@ def energy_sections(run: Run, energies: Energies) -> tuple[Section, ...]:
             f"The temperature of {parameters['system_atoms']} atoms fluctuates by about {one:.0f} K by nature.",
             figures={"temperature": temperature},
             quantities=(
-                judge_mean("temperature", [energies.temperature_K], unit="K"),
-                judge_mean("energy of the environment", [energies.environment], unit="eV"),
+                judge_course("temperature", [energies.temperature_K], unit="K"),
+                judge_course("energy of the environment", [energies.environment], unit="eV"),
                 *_of_model(run, energies),
             ),
         ),
@@ -138,13 +139,13 @@ def draw_temperature(run: Run, energies: Energies) -> Plot:
 def _of_model(run: Run, energies: Energies) -> tuple[Sufficiency, ...]:
     if run.settings.coupling == "off":
         return ()
-    return (judge_mean("correction of the model", [energies.correction], unit="eV"),)
+    return (judge_course("correction of the model", [energies.correction], unit="eV"),)
 
 
 def _numbers(run: Run, energies: Energies) -> Table:
     columns = run.time_ps, energies.environment, energies.correction, energies.total, energies.temperature_K
     header = ("time_ps", "environment_eV", "correction_eV", "total_eV", "temperature_K")
-    return Table(header, np.column_stack(columns).tolist())
+    return course_table(header, *columns)
 
 
 def changes(values: Float64[np.ndarray, " frames"]) -> Float64[np.ndarray, " frames"]:

@@ -3,12 +3,30 @@
 import html
 from collections.abc import Iterable
 
-from ai2bmd.analysis.sufficiency import POOR_SAMPLES, Sufficiency
+import numpy as np
+
+from ai2bmd.analysis.correlation import Pieces
+from ai2bmd.analysis.sufficiency import POOR_SAMPLES, Sufficiency, judge_mean
 from ai2bmd.report.sections import Section, Table
 
 _WORDS = {"good": "enough", "look": "look closer", "poor": "not enough"}
 _COLORS = {"good": "good", "look": "look", "poor": "stopped"}
 _HEADER = ("quantity", "value", "unit", "standard_error", "effective_samples", "judgement", "reason")
+_JUDGED = 50_000
+"""Values; of longer series averages of neighbours are judged, which have the same mean and the same error."""
+
+
+def judge_course(name: str, pieces: Pieces, *, unit: str = "") -> Sufficiency:
+    """Whether the frames suffice for the mean of a quantity, however many there are; as `judge_mean`."""
+    every = max(1, -(-sum(map(len, pieces)) // _JUDGED))
+    return judge_mean(name, [coarse(values, every) for values in pieces], unit=unit)
+
+
+def coarse(values: np.ndarray, every: int) -> np.ndarray:
+    """Averages of so many neighbours each; what is left over at the end of a long series is dropped."""
+    if every == 1 or len(values) < every:
+        return values
+    return values[: len(values) // every * every].reshape(-1, every).mean(1)
 
 
 def enough_section(sections: Iterable[Section]) -> Section | None:

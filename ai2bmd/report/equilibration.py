@@ -116,7 +116,7 @@ def equilibration_sections(run: Run) -> tuple[Section, ...]:
     path = run.directory.equilibration_table
     if not path.is_file() or not (samples := read_samples(path)):
         return ()
-    mass_u = run.trajectory.parameters.get("system_mass_u")
+    mass_u = run.course.parameters.get("system_mass_u")
     stages = summarise(samples, mass_u=None if mass_u is None else float(mass_u))
     dense = any(stage.density_g_cm3 is not None for stage in stages)
     rows = [

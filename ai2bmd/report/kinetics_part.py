@@ -23,12 +23,15 @@ from ai2bmd.errors import InputError
 from ai2bmd.report.dynamics import correlation_section, counted_rate_section, spectrum_section
 from ai2bmd.report.kinetics import hidden_section, kinetics_sections
 from ai2bmd.report.sections import Section, told
+from ai2bmd.trajectory.reader import read_velocities
 
 if TYPE_CHECKING:
     from ai2bmd.report.study import Study
 
 _SLOWEST_FS = 4.0
 """Time between frames above which the stretching of bonds to hydrogen (about 9 fs) is not resolved."""
+_MOST_VELOCITIES = 20_000_000
+"""Held in memory at once; of longer runs there are no spectra."""
 
 
 def kinetics_part(study: Study) -> tuple[Section, ...]:
@@ -143,19 +146,20 @@ def _vibrations(study: Study, interval_ps: float) -> tuple[Section, ...]:
     temperature_K = study.origin.temperature_K
     if study.run is None or temperature_K is None or 1000.0 * interval_ps > _SLOWEST_FS:
         return ()
-    run = study.run.run
-    velocities = run.trajectory.velocities_A_per_ps
-    if velocities is None or run.stride > 1:
+    run, (trajectory,) = study.run.run, study.trajectories
+    velocities = read_velocities(run.directory.trajectory, most_values=_MOST_VELOCITIES)
+    if velocities is None:
         return ()
-    own, frame_fs = [velocities[:, run.protein_atoms]], 1000.0 * interval_ps
+    atoms = trajectory.atoms.indices
+    own, frame_fs = [velocities[:, atoms]], 1000.0 * interval_ps
 
     def density() -> tuple[Section, ...]:
-        masses = masses_u(run.protein)
+        masses = masses_u(trajectory.molecule)
         found = vibrational_density(own, masses, frame_fs=frame_fs, temperature_K=temperature_K)
         return (spectrum_section(found),)
 
     def infrared() -> tuple[Section, ...]:
-        charges = partial_charges(build_environment(run.topology, solvent="gas"))[run.protein_atoms]
+        charges = partial_charges(build_environment(run.topology, solvent="gas"))[atoms]
         found = infrared_from_charges(own, charges, frame_fs=frame_fs, temperature_K=temperature_K)
         section = spectrum_section(found)
         return (replace(section, note=f"{section.note} Of the force field's fixed charges: heights are rough."),)

@@ -59,20 +59,23 @@ def write_overview(directory: ReplicaDirectory) -> Path:
 def _row(copy: Path) -> _Row:
     """One copy, whose report is written on the way; the trajectory is not kept, for there may be many."""
     try:
-        analysis = analyse(copy)
+        study = analyse(copy)
     except InputError as error:
         return _Row(copy.name, None, (str(error),), np.empty(0), np.empty(0))
-    write_report(copy, analysis=analysis)
-    run, rmsd = analysis.run, analysis.geometry.rmsd_A
+    write_report(copy, study=study)
+    judged, rmsd = study.run, study.structure.rmsd.values[0]
+    if judged is None:
+        return _Row(copy.name, None, (". ".join(study.structure.remarks),), np.empty(0), np.empty(0))
+    run = judged.run
     cells = (
         f"{run.time_ps[-1]:g}",
         f"{run.frames}",
-        f"{analysis.energies.mean_temperature_K:.0f}",
+        f"{judged.energies.mean_temperature_K:.0f}",
         f"{rmsd.mean():.2f}",
         f"{rmsd[-1]:.2f}",
         "unknown" if run.speed_ns_per_day is None else f"{run.speed_ns_per_day:.3g}",
     )
-    return _Row(copy.name, analysis.verdict, cells, run.time_ps, rmsd)
+    return _Row(copy.name, judged.verdict, cells, run.time_ps, rmsd)
 
 
 def _summary(rows: list[_Row], conditions: str) -> str:

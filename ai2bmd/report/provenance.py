@@ -21,7 +21,7 @@ _UNITS = {
 def provenance_sections(run: Run) -> tuple[Section, ...]:
     """Settings, model card and preparation."""
     settings = [(key.replace("_", " "), _setting(value)) for key, value in run.settings.as_text().items()]
-    noted = run.trajectory.parameters
+    noted = run.course.parameters
     versions = [(name, _text(noted[key])) for name, key in _NOTED.items() if key in noted]
     sections = [Section("Settings", table(settings + versions)), Section("Model", _model(run))]
     if run.changes:
@@ -54,7 +54,7 @@ def _model(run: Run) -> str:
     if run.card is None:
         return paragraph("The run has no copy of its model's card (model.json).")
     card = run.card
-    used, named = run.trajectory.parameters.get("model_sha256"), card.get("sha256")
+    used, named = run.course.parameters.get("model_sha256"), card.get("sha256")
     if used and named != used:
         return paragraph(f"The card in model.json is of other weights (SHA-256 {named}) than the run used ({used}).")
     rows = [(key.replace("_", " "), _text(card[key])) for key in _FIRST if key in card]

@@ -5,17 +5,16 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from ai2bmd.analysis.thermodynamics.free_energy import free_energy
 from ai2bmd.errors import InputError
 from ai2bmd.report.figures import BLUE, GREEN, ORANGE, Plot, draw_course, plot, time_label, time_unit
-from ai2bmd.report.free_energy import KCAL_LABEL, draw_free_energy, readable
+from ai2bmd.report.free_energies import free_energy_section
+from ai2bmd.report.free_energy import draw_free_energy, readable
 from ai2bmd.report.load import Run
-from ai2bmd.report.sections import Section, paragraph, table
+from ai2bmd.report.sections import Section, paragraph, table, told
 from ai2bmd.sampling.free_energy import read_free_energy
 from ai2bmd.sampling.settings import Metadynamics, ReplicaExchange, SimulatedTempering
 from ai2bmd.sampling.tables import Columns, read_sampling_table
-from ai2bmd.sampling.temperatures import GAS_CONSTANT_KJ
-
-_FEWEST_FRAMES = 20
 
 
 def sampling_sections(run: Run) -> tuple[Section, ...]:
@@ -23,12 +22,12 @@ def sampling_sections(run: Run) -> tuple[Section, ...]:
     settings = run.settings.sampling
     if settings is None:
         return ()
+    if isinstance(settings, ReplicaExchange):
+        return (_exchange(run, settings),)
     columns = read_sampling_table(run.directory.sampling_table)
     if isinstance(settings, Metadynamics):
         return _metadynamics(run, settings, columns)
-    if isinstance(settings, SimulatedTempering):
-        return (_tempering(settings, columns), *_lowest(settings, columns))
-    return (_exchange(run, settings), *_lowest(settings, columns))
+    return (_tempering(settings, columns), *_lowest(settings, columns))
 
 
 def _metadynamics(run: Run, settings: Metadynamics, columns: Columns) -> tuple[Section, ...]:
@@ -118,25 +117,21 @@ def _walk(
     return drawing
 
 
-def _lowest(settings: SimulatedTempering | ReplicaExchange, columns: Columns) -> tuple[Section, ...]:
+def _lowest(settings: SimulatedTempering, columns: Columns) -> tuple[Section, ...]:
     """Free energy of each variable at the lowest temperature, from how often frames have a value."""
-    chosen = columns["temperature_index"] == 0
-    if not settings.variables or chosen.sum() < _FEWEST_FRAMES:
-        return ()
-    kT = GAS_CONSTANT_KJ / 4.184 * settings.temperatures_K[0]
-    pictures = {}
-    for variable, color in zip(settings.variables, (BLUE, GREEN, ORANGE), strict=False):
-        counts, edges = np.histogram(columns[variable.column][chosen], bins=min(60, int(2 * chosen.sum() ** 0.4)))
-        with np.errstate(divide="ignore"):
-            energy = -kT * np.log(counts / counts.max())
-        label = readable(variable.column)
-        with plot(f"Free energy along {label}", x=label, y=KCAL_LABEL, width_in=4.3) as drawing:
-            middles = (edges[1:] + edges[:-1]) / 2.0
-            drawing.axes.plot(middles[counts > 0], energy[counts > 0], "o-", color=color, markersize=3)
-            drawing.axes.set_ylim(bottom=0.0)
-        pictures[f"free_energy_lowest_{variable.column}"] = drawing
-    note = f"From the {chosen.sum()} frames at the lowest temperature, without regard to how far they are independent."
-    return (Section("Free energy", _row(pictures), note, wide=True, figures=pictures),)
+    chosen, temperature_K = columns["temperature_index"] == 0, settings.temperatures_K[0]
+    sections = []
+    for name in (variable.column for variable in settings.variables):
+        title = f"Free energy along {readable(name)}"
+        origin = f"From the {chosen.sum()} frames at the lowest temperature, taken to follow each other."
+
+        def make(name: str = name, title: str = title, origin: str = origin) -> tuple[Section, ...]:
+            periods = [360.0 if name.endswith("_deg") else None]
+            found = free_energy([columns[name][chosen]], temperature_K, names=[name], periods=periods)
+            return (free_energy_section(title, found, name=f"free_energy_lowest_{name}", origin=origin),)
+
+        sections += told(title, make)
+    return tuple(sections)
 
 
 def _courses(columns: Columns, names: list[str]) -> dict[str, Plot]:

@@ -7,11 +7,15 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from ai2bmd.analysis.sufficiency import Sufficiency
 from ai2bmd.errors import InputError
 from ai2bmd.report.figures import Plot
 
 MAX_DOWNLOAD_BYTES = 500_000
+MAX_ROWS = 20_000
+"""Of a table with numbers of each frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +98,12 @@ def table(rows: Iterable[tuple[str, ...]], *, header: tuple[str, ...] = ()) -> s
         cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in rest)
         lines.append(f'<tr><th scope="row">{html.escape(first)}</th>{cells}</tr>')
     return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
+
+
+def course_table(header: tuple[str, ...], *columns: np.ndarray) -> Table:
+    """Numbers of each frame to download; of very many frames every second, third ..."""
+    every = max(1, -(-len(columns[0]) // MAX_ROWS))
+    return Table(header, np.column_stack([column[::every] for column in columns]).tolist())
 
 
 def paragraph(text: str) -> str:

@@ -1,32 +1,25 @@
-"""A study: everything that trajectories say together, and its report as a folder of page, tables and figures."""
+"""A study: what all trajectories say together, before sections are made of it."""
 
-import html
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from ai2bmd import __version__
 from ai2bmd.analysis.nmr.experiment import Experiment
+from ai2bmd.analysis.structure import everything
 from ai2bmd.analysis.structure.everything import Structure, StructureSettings, analyse_structure
 from ai2bmd.analysis.trajectories import Trajectory
 from ai2bmd.errors import InputError
-from ai2bmd.report.analysis_settings import AnalysisSettings
-from ai2bmd.report.enough import enough_section
-from ai2bmd.report.exports import write_exports
-from ai2bmd.report.kinetics_part import kinetics_part
-from ai2bmd.report.methods import methods_section
-from ai2bmd.report.movie import movie_of, movie_section
-from ai2bmd.report.nmr_part import nmr_part
-from ai2bmd.report.page import replace_text
-from ai2bmd.report.provenance import provenance_sections
-from ai2bmd.report.report import Analysis, run_facts, verdict_html
-from ai2bmd.report.sections import Fact, Section, paragraph
-from ai2bmd.report.structure.page import structure_sections
-from ai2bmd.report.study_runs import Origin, origin, run_sections, single_run
-from ai2bmd.report.thermodynamics_part import thermodynamics_part
-from ai2bmd.viewer import fill_page, script_literal
+from ai2bmd.report.analysis_settings import AnalysisSettings, Part
+from ai2bmd.report.one_run import JudgedRun, judge_run
+from ai2bmd.report.study_runs import Origin, origin, single_run
+
+_NEEDS: dict[Part, Collection[everything.Part]] = {
+    "structure": everything.PARTS,
+    "nmr": ("dihedrals",),
+    "kinetics": ("dihedrals", "native_contacts"),
+    "thermodynamics": ("dihedrals", "native_contacts", "components"),
+}
+"""What each part of a report reads of the structure."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,55 +30,38 @@ class Study:
     settings: AnalysisSettings
     structure: Structure
     origin: Origin
-    run: Analysis | None
-    """Of the run, where there is no other trajectory."""
+    run: JudgedRun | None
+    """Of the run, where there is no other trajectory and all its frames can be read."""
     experiment: Experiment | None = None
 
 
-def write_study(
+def make_study(
     trajectories: Sequence[Trajectory],
-    output: Path,
-    *,
     settings: AnalysisSettings | None = None,
+    *,
     experiment: Experiment | None = None,
-) -> Path:
-    """Write OUT/report.html, OUT/tables/*.csv and OUT/figures/*.svg.
+    structure_parts: Collection[everything.Part] | None = None,
+) -> Study:
+    """Read all frames of trajectories.
 
     Args:
         trajectories: of one molecule, independent of each other.
-        output: folder, made if it is not there.
         settings: what to do, and how.
         experiment: measured values to compare with.
-
-    Returns:
-        Path of the page.
+        structure_parts: of the structure; by default those that the parts of the settings need.
 
     Raises:
-        InputError: trajectories or settings cannot be used; what they do not suffice for is said in the report.
+        InputError: trajectories or settings cannot be used.
     """
     settings = settings or AnalysisSettings()
     _check_different(trajectories)
     where = origin(trajectories, settings)
     run = single_run(where)
-    structure = analyse_structure(trajectories, _structure_settings(settings))
-    study = Study(tuple(trajectories), settings, structure, where, run, experiment)
-    sections = [*run_sections(where, run), *_parts(study)]
-    enough, methods = enough_section(sections), methods_section(sections, opening=_opening(study))
-    provenance = () if run is None else provenance_sections(run.run)
-    everything = [*([enough] if enough else []), *sections, *provenance, methods]
-    movie = movie_of(trajectories[0])
-    values = {
-        "title": html.escape(_title(study)),
-        "verdict": ("" if run is None else verdict_html(run.verdict)) + _remarks(study),
-        "facts": "".join(fact.html() for fact in _facts(study, run)),
-        "sections": "".join(section.html() for section in (movie_section(movie, of=len(trajectories)), *everything)),
-        "movie": script_literal(movie.data()),
-        "footer": html.escape(f"ai2bmd {__version__}: numbers in tables/, pictures in figures/"),
-    }
-    output.mkdir(parents=True, exist_ok=True)
-    write_exports(output, everything)
-    replace_text(output / "report.html", fill_page("report.html", values))
-    return output / "report.html"
+    if structure_parts is None:
+        structure_parts = {each for part in settings.parts for each in _NEEDS[part]}
+    structure = analyse_structure(trajectories, _structure_settings(settings, structure_parts))
+    judged = None if run is None or structure.remarks else judge_run(run, structure)
+    return Study(tuple(trajectories), settings, structure, where, judged, experiment)
 
 
 def _check_different(trajectories: Sequence[Trajectory]) -> None:
@@ -103,11 +79,12 @@ def _check_different(trajectories: Sequence[Trajectory]) -> None:
         seen[key] = trajectory.name
 
 
-def _structure_settings(settings: AnalysisSettings) -> StructureSettings:
+def _structure_settings(settings: AnalysisSettings, parts: Collection[everything.Part]) -> StructureSettings:
     return StructureSettings(
         superpose_on=settings.superpose_on,
         reference=None if settings.reference is None else _reference(settings.reference),
         cluster_cutoff_A=settings.cluster_cutoff_A,
+        parts=parts,
     )
 
 
@@ -120,77 +97,3 @@ def _reference(path: Path):
         return MDAnalysis.Universe(str(path))
     except Exception as error:  # readers raise what they like
         raise InputError(f"reference: {path} cannot be read as a structure ({error})") from error
-
-
-def _parts(study: Study) -> list[Section]:
-    """Sections of all parts that are asked for; a part that is not possible says why."""
-    makers: dict[str, tuple[str, Callable[[], Sequence[Section]]]] = {
-        "structure": ("Structure", lambda: structure_sections(study.structure)),
-        "nmr": ("NMR", lambda: nmr_part(study)),
-        "kinetics": ("Kinetics", lambda: kinetics_part(study)),
-        "thermodynamics": ("Thermodynamics", lambda: thermodynamics_part(study)),
-    }
-    sections = []
-    for part in study.settings.parts:
-        title, make = makers[part]
-        try:
-            sections += make()
-        except InputError as error:
-            sections.append(Section(title, paragraph(f"Not possible: {error}.")))
-    return sections
-
-
-def _title(study: Study) -> str:
-    first, *others = study.trajectories
-    return first.name if not others else f"{first.name} and {len(others)} more"
-
-
-def _remarks(study: Study) -> str:
-    """What a reader must know of the trajectories before the numbers."""
-    if not study.structure.remarks:
-        return ""
-    names = tuple(trajectory.name for trajectory in study.trajectories)
-    text = ". ".join(
-        remark if remark.startswith(names) else remark[:1].upper() + remark[1:] for remark in study.structure.remarks
-    )
-    return f'<p class="verdict"><b class="look">Note</b> {html.escape(text)}.</p>'
-
-
-def _length_ps(trajectory: Trajectory) -> float:
-    return float(trajectory.time_ps[-1] - trajectory.time_ps[0])
-
-
-def _facts(study: Study, run: Analysis | None) -> tuple[Fact, ...]:
-    if run is not None:
-        return run_facts(run.run, run.energies, run.geometry)
-    lengths = [_length_ps(trajectory) for trajectory in study.trajectories]
-    frames, count = sum(study.structure.reading.frames), len(lengths)
-    molecule = study.trajectories[0].molecule
-    chains = len(set(molecule.chain_ids))
-    temperature_K = study.origin.temperature_K
-    return (
-        Fact("Length", _time(sum(lengths)), f"{count} trajector{'y' if count == 1 else 'ies'}, {frames} frames"),
-        Fact("Atoms", f"{len(molecule.atom_names)}", f"{len(molecule.residue_names)} residues, {chains} chain(s)"),
-        Fact("Temperature", "unknown" if temperature_K is None else f"{temperature_K:g} K", study.origin.how),
-    )
-
-
-def _time(time_ps: float) -> str:
-    if time_ps >= 1e6:
-        return f"{time_ps / 1e6:.4g} \N{MICRO SIGN}s"
-    return f"{time_ps / 1000:.4g} ns" if time_ps >= 1000 else f"{time_ps:.4g} ps"
-
-
-def _opening(study: Study) -> str:
-    lengths = np.array([_length_ps(trajectory) for trajectory in study.trajectories])
-    frames, count = sum(study.structure.reading.frames), len(lengths)
-    molecule = study.trajectories[0].molecule
-    what = f"a molecule of {len(molecule.atom_names)} atoms and {len(molecule.residue_names)} residues"
-    if count == 1:
-        runs = f"One trajectory of {_time(lengths[0])} ({frames} frames) of {what} was analysed."
-    else:
-        runs = (
-            f"{count} independent trajectories of {what} were analysed, {_time(lengths.min())} to "
-            f"{_time(lengths.max())} long, {_time(lengths.sum())} and {frames} frames in all."
-        )
-    return f"{runs} {study.origin.methods}".strip()

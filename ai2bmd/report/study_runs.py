@@ -1,16 +1,11 @@
-"""Where the trajectories of a study come from: the settings of their runs, and a card for each."""
+"""Where the trajectories of a study come from: the settings of their runs, and a table of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ai2bmd.analysis.trajectories import Trajectory
 from ai2bmd.report.analysis_settings import AnalysisSettings
-from ai2bmd.report.density import density_sections
-from ai2bmd.report.energies import energy_sections
-from ai2bmd.report.equilibration import equilibration_sections
-from ai2bmd.report.error_bars import error_bar_sections
-from ai2bmd.report.report import Analysis, analyse
-from ai2bmd.report.sampling import sampling_sections
+from ai2bmd.report.load import Run, load_run
 from ai2bmd.report.sections import Section, Table, table
 from ai2bmd.sampling.settings import SimulatedTempering
 from ai2bmd.simulation.settings import RunSettings, make_settings, read_settings
@@ -75,32 +70,20 @@ def _kind(settings: RunSettings) -> str:
     )
 
 
-def single_run(where: Origin) -> Analysis | None:
-    """What is known of the run, if it is the only trajectory.
+def single_run(where: Origin) -> Run | None:
+    """The files of the run, if it is the only trajectory, and whole.
 
     Raises:
-        InputError: its files do not fit together.
+        InputError: they do not fit together.
     """
     first, *others = where.trajectories
     if others or first.run is None or first.remarks:
         return None
-    return analyse(first.run.path)
+    return load_run(first.run.path)
 
 
-def run_sections(where: Origin, run: Analysis | None) -> list[Section]:
-    """A single run: its energies, course and settings. Several trajectories: a table of them."""
-    if run is None:
-        return [_table(where)]
-    return [
-        *energy_sections(run.run, run.energies),
-        *error_bar_sections(run.run),
-        *density_sections(run.run),
-        *sampling_sections(run.run),
-        *equilibration_sections(run.run),
-    ]
-
-
-def _table(where: Origin) -> Section:
+def trajectories_section(where: Origin) -> Section:
+    """A table of the trajectories."""
     header = ("trajectory", "length (ps)", "frames", "temperature (K)", "environment", "model")
     rows = [
         (

@@ -13,11 +13,6 @@ from ai2bmd.report.sections import Section, told
 from ai2bmd.sampling.settings import Metadynamics, ReplicaExchange, Sampling
 
 
-def thermodynamics_sections(run: Path, sampling: Sampling | None) -> tuple[Section, ...]:
-    """Of a run directory with the sampling of its settings; nothing without enhanced sampling."""
-    return enhanced_sections([run], sampling)
-
-
 def enhanced_sections(
     runs: Sequence[Path], sampling: Sampling | None, folding: Folding | None = None
 ) -> tuple[Section, ...]:

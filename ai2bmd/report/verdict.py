@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ai2bmd.analysis.structure.everything import FIRST_FRAME, Structure
+from ai2bmd.analysis.superposition import superposed_atoms
 from ai2bmd.report.energies import Energies
-from ai2bmd.report.geometry import Geometry
 from ai2bmd.report.load import Run
 from ai2bmd.sampling.settings import SimulatedTempering
 from ai2bmd.simulation.guard_files import read_events
@@ -26,9 +27,9 @@ class Verdict:
     sentences: tuple[str, ...]
 
 
-def judge(run: Run, energies: Energies, geometry: Geometry) -> Verdict:
+def judge(run: Run, energies: Energies, structure: Structure) -> Verdict:
     """Judge a run by its end, temperature or energy, and shape."""
-    remarks = (_ending(run), _temperature_or_energy(run, energies), _shape(run, geometry))
+    remarks = (_ending(run), _temperature_or_energy(run, energies), _shape(structure))
     sentences = [sentence for sentence, _ in remarks]
     events = read_events(run.directory.guard_events)
     if events.stopped:
@@ -47,7 +48,7 @@ def _ending(run: Run) -> tuple[str, bool]:
     reached, planned = float(run.time_ps[-1]), settings.last_step * settings.timestep_fs / 1000.0
     if read_events(run.directory.guard_events).stopped:
         return f"The guard stopped the run after {reached:g} ps: the geometry broke, see guard.pdb.", False
-    if reached + settings.save_every * settings.timestep_fs / 1000.0 * run.stride <= planned:
+    if reached + settings.save_every * settings.timestep_fs / 1000.0 <= planned:
         return f"The run has reached {reached:g} of {planned:g} ps and can be resumed.", True
     return f"The run is complete: {reached:g} ps.", True
 
@@ -67,11 +68,15 @@ def _temperature_or_energy(run: Run, energies: Energies) -> tuple[str, bool]:
     return f"The temperature {verb} its target ({mean:.0f} K of {target:.0f} K in the mean).", fine
 
 
-def _shape(run: Run, geometry: Geometry) -> tuple[str, bool]:
-    if run.frames < 2:
+def _shape(structure: Structure) -> tuple[str, bool]:
+    rmsd_A = structure.rmsd.values[0]
+    if len(rmsd_A) < 2:
         return "One frame does not tell whether the protein keeps its shape.", True
-    mean = float(geometry.rmsd_A.mean())
-    words = f"{geometry.atoms_used} RMSD {mean:.1f} \N{ANGSTROM SIGN} in the mean"
+    mean = float(rmsd_A.mean())
+    words = f"{structure.atoms_used} RMSD {mean:.1f} \N{ANGSTROM SIGN} in the mean"
+    usual = superposed_atoms(structure.trajectories[0].molecule)[1]
+    if (structure.atoms_used, structure.reference) != (usual, FIRST_FRAME):  # of these nothing is known to be much
+        return f"The distance from {structure.reference} is of atoms or a structure that were chosen ({words}).", True
     if mean < STABLE_RMSD_A:
         return f"The protein keeps its shape ({words}).", True
     if mean < CHANGED_RMSD_A:

@@ -52,7 +52,7 @@ def test_a_run_leaves_everything_and_is_resumed(tmp_path, monkeypatch, capsys, e
     run = tmp_path / "runs" / "chignolin-2"
     names = {"prepared.pdb", "prepared.json", "settings.yaml", "trajectory.h5", "trajectory.h5md", "log.csv"}
     names |= {"equilibration", "equilibration.csv", ".lock"}
-    assert {path.name for path in run.iterdir()} == names | {"checkpoint", "report.html", "analysis.csv"}
+    assert {path.name for path in run.iterdir()} == names | {"checkpoint", "report.html", "tables", "figures"}
     assert main(["resume", "runs/chignolin-2", "--time", "20fs"]) == 0
     assert len(read_trajectory(run / "trajectory.h5").step) == 5
     assert len(read_trajectory(tmp_path / "runs/chignolin/trajectory.h5").step) == 3

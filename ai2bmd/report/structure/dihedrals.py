@@ -1,15 +1,17 @@
 """The Ramachandran plot of all trajectories, and the rotamers of side chains."""
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from ai2bmd.analysis.structure.dihedrals import WELLS, DihedralAngles
 from ai2bmd.analysis.structure.everything import Absent, Structure
 from ai2bmd.errors import InputError
-from ai2bmd.report.figures import Plot, plot
-from ai2bmd.report.ramachandran import draw_angles
+from ai2bmd.report.figures import BLUE, GREEN, GREY, ORANGE, Plot, plot
 from ai2bmd.report.sections import Section, Table, paragraph, table
 
 _ROWS = 40
+_MOST_POINTS = 6000
+_KINDS = {"GLY": ("glycine", GREEN), "PRO": ("proline", ORANGE)}
 
 
 def ramachandran_section(structure: Structure) -> Section:
@@ -58,8 +60,39 @@ def _draw_pairs(angles: DihedralAngles) -> tuple[Plot, int]:
         raise InputError("no residue has a neighbour on both sides, so there is no Ramachandran plot")
     names = np.array([angles.residue_names[residue] for residue in residues])
     with plot("Ramachandran plot", x="\u03c6 (degrees)", y="\u03c8 (degrees)", height_in=4.9) as drawing:
-        frames = draw_angles(drawing, names, phi, psi)
-    return drawing, frames
+        every = -(-phi.size // _MOST_POINTS)
+        _draw_background(drawing.axes)
+        _draw_points(drawing, names, phi[::every], psi[::every])
+    return drawing, len(phi[::every])
+
+
+def _draw_points(drawing: Plot, names: np.ndarray, phi: np.ndarray, psi: np.ndarray) -> None:
+    """Angles (frames, residues) of residues of these names, a colour for each kind."""
+    axes = drawing.axes
+    for name, (label, color) in {"": ("other residues", BLUE), **_KINDS}.items():
+        chosen = ~np.isin(names, list(_KINDS)) if not name else names == name
+        if chosen.any():
+            points = phi[:, chosen].ravel(), psi[:, chosen].ravel()
+            axes.scatter(*points, s=7, alpha=0.45, color=color, linewidths=0, label=label, rasterized=True)
+    axes.set(xlim=(-180, 180), ylim=(-180, 180), box_aspect=1)
+    axes.set_xticks(range(-180, 181, 60))
+    axes.set_yticks(range(-180, 181, 60))
+    axes.axhline(0, color=GREY, lw=0.6)
+    axes.axvline(0, color=GREY, lw=0.6)
+    if len(axes.get_legend_handles_labels()[0]) > 1:  # a single kind needs no name
+        legend = drawing.figure.legend(loc="outside right upper", markerscale=2.0)
+        for handle in legend.legend_handles:
+            if handle is not None:
+                handle.set_alpha(1.0)
+
+
+def _draw_background(axes: Axes) -> None:
+    from MDAnalysis.analysis.data.filenames import Rama_ref
+
+    grid = np.arange(-180, 181, 4)
+    counts = np.pad(np.load(Rama_ref), (0, 1), mode="wrap")
+    axes.contourf(grid, grid, counts, levels=[1, 17, 15000], colors=["#edf1f5", "#dbe3eb"])
+    axes.grid(visible=False)
 
 
 def rotamer_section(structure: Structure) -> Section:

@@ -6,13 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ai2bmd.analysis.series import Series
-from ai2bmd.analysis.sufficiency import Sufficiency, judge_mean
+from ai2bmd.analysis.sufficiency import Sufficiency
+from ai2bmd.report.enough import judge_course
 from ai2bmd.report.figures import BLUE, GREEN, GREY, ORANGE, Plot, draw_course, plot, time_label
 
 COLORS = (BLUE, ORANGE, GREEN, "#7b5ea7", "#b5483f", "#3f9aa8", "#a8873f", GREY)
 MOST_TICKS = 40
-_JUDGED = 50_000
-"""Values; of longer series averages of neighbours are judged, which have the same mean and the same error."""
 
 
 def draw_series(description: str, series: Series, names: Sequence[str] = (), *, y: str, color: str = BLUE) -> Plot:
@@ -38,16 +37,7 @@ def numbered(count: int) -> tuple[str, ...]:
 
 def judge(series: Series, name: str | None = None) -> Sufficiency:
     """Whether the frames suffice for the mean of a series."""
-    every = -(-sum(map(len, series.values)) // _JUDGED)
-    pieces = [coarse(values, every) for values in series.values]
-    return judge_mean(name or series.name, pieces, unit=series.unit)
-
-
-def coarse(values: np.ndarray, every: int) -> np.ndarray:
-    """Averages of so many neighbours each; what is left over at the end of a long series is dropped."""
-    if every == 1 or len(values) < every:
-        return values
-    return values[: len(values) // every * every].reshape(-1, every).mean(1)
+    return judge_course(name or series.name, series.values, unit=series.unit)
 
 
 def label_residues(axes: Axes, labels: Sequence[str], *, of: str = "x") -> None:

@@ -8,10 +8,9 @@ from ai2bmd.analysis.series import Series
 from ai2bmd.analysis.structure.everything import Absent, Structure
 from ai2bmd.analysis.structure.motion import Fluctuation
 from ai2bmd.report.figures import BLUE, GREEN, ORANGE, Plot, plot
-from ai2bmd.report.sections import Section, Table
+from ai2bmd.report.sections import MAX_ROWS, Section, Table
 from ai2bmd.report.structure.drawing import draw_series, judge, label_residues
 
-_MOST_ROWS = 20_000
 _ANGSTROM = "\N{ANGSTROM SIGN}"
 
 
@@ -89,7 +88,7 @@ def frames_table(structure: Structure) -> Table:
         columns["contacts"] = structure.contact_map.number
     if not isinstance(structure.hydrogen_bonds, Absent):
         columns["hydrogen_bonds"] = structure.hydrogen_bonds.number
-    every = -(-sum(map(len, structure.rmsd.values)) // _MOST_ROWS)
+    every = -(-sum(map(len, structure.rmsd.values)) // MAX_ROWS)
     rows = []
     for piece, time_ps in enumerate(structure.rmsd.time_ps):
         name = structure.trajectories[piece].name

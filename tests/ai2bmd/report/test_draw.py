@@ -10,7 +10,7 @@ from ai2bmd import analysis, draw
 from ai2bmd.analysis.kinetics.features import frame_interval_ps
 from ai2bmd.errors import InputError
 from ai2bmd.report.analysis_settings import AnalysisSettings
-from ai2bmd.report.study import write_study
+from ai2bmd.report.study_page import write_study
 
 
 @pytest.fixture(scope="module")

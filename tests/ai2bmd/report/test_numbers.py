@@ -10,13 +10,13 @@ from MDAnalysis.analysis import rms
 from scipy.spatial.transform import Rotation
 
 from ai2bmd.analysis.structure.dihedrals import backbone_quadruples, dihedrals_deg
+from ai2bmd.analysis.structure.motion import gyration_A
 from ai2bmd.analysis.superposition import superpose
 from ai2bmd.protein import protein_topology
 from ai2bmd.report.energies import energy_drift, temperature_error
-from ai2bmd.report.geometry import analyse_geometry, mean_squares, radius_of_gyration
-from ai2bmd.report.load import load_run
 from ai2bmd.report.movie import chosen_frames
-from ai2bmd.report.ramachandran import analyse_backbone
+from ai2bmd.report.report import analyse
+from ai2bmd.report.structure.dihedrals import backbone_pairs
 
 
 def _everything(positions):
@@ -40,22 +40,10 @@ def test_rmsd_of_one_displaced_atom():
     assert rmsd[0] == pytest.approx(0.1 * math.sqrt(2 / 6))
 
 
-def test_fluctuation_of_an_oscillating_atom(chignolin):
-    """An atom that swings with amplitude a is a / sqrt(2) away in the mean square; it is not superposed on."""
-    _, positions = chignolin
-    phase = 2 * np.pi * np.arange(64) / 64
-    frames = np.repeat(positions[None], 64, axis=0)
-    frames[:, 7, 1] += 0.8 * np.cos(phase)
-    frames = np.stack([Rotation.from_rotvec([p, 0, 1]).apply(f) for p, f in zip(phase, frames, strict=True)])
-    squares = mean_squares(frames, atoms=np.delete(_everything(positions), 7))
-    assert math.sqrt(squares[7]) == pytest.approx(0.8 / math.sqrt(2), rel=1e-4)
-    assert np.delete(squares, 7).max() < 1e-8
-
-
 def test_radius_of_gyration_of_two_masses():
     """Masses m and 3m at distance d: Rg^2 = (3/16) d^2."""
     frames = np.array([[[0.0, 0, 0], [0, 0, 4.0]], [[1.0, 1, 1], [1, 1, 2]]])
-    assert radius_of_gyration(frames, np.array([1.0, 3.0])) == pytest.approx([math.sqrt(3.0), math.sqrt(3 / 16)])
+    assert gyration_A(frames, np.array([1.0, 3.0])) == pytest.approx([math.sqrt(3.0), math.sqrt(3 / 16)])
 
 
 def test_backbone_angles_of_a_built_helix():
@@ -91,20 +79,21 @@ def test_mdanalysis_opens_the_run_and_agrees(run_directory):
     rmsd = rms.RMSD(universe, select="name CA").run().results.rmsd[:, 2]
     angles = reference_dihedrals.Ramachandran(universe.select_atoms("resid 2-9")).run().results.angles
     radii = [universe.atoms.radius_of_gyration() for _ in universe.trajectory]
-    run = load_run(run_directory)
-    geometry, backbone = analyse_geometry(run), analyse_backbone(run)
-    assert geometry.rmsd_A == pytest.approx(rmsd, abs=1e-3)
-    assert geometry.rmsd_A[1:].min() > 0.1
-    assert geometry.radius_of_gyration_A == pytest.approx(radii, abs=1e-3)
-    difference = np.stack([backbone.phi, backbone.psi], axis=2) - angles
+    structure = analyse(run_directory).structure
+    (own,), (own_radii,) = structure.rmsd.values, structure.radius_of_gyration.values
+    assert own == pytest.approx(rmsd, abs=1e-3)
+    assert own[1:].min() > 0.1
+    assert own_radii == pytest.approx(radii, abs=1e-3)
+    _, phi, psi = backbone_pairs(structure.dihedrals)
+    difference = np.stack([phi, psi], axis=2) - angles
     assert np.abs((difference + 180) % 360 - 180).max() < 1e-2
 
 
 def test_fluctuation_of_a_shaken_protein(run_directory):
     """Noise of 0.1 A on each coordinate: 0.1 sqrt(3) A, less what superposition and the mean take away."""
-    geometry = analyse_geometry(load_run(run_directory))
-    assert geometry.rmsf_heavy_A.mean() == pytest.approx(0.173, abs=0.02)
-    assert geometry.rmsf_A.mean() == pytest.approx(0.15, abs=0.03)
+    fluctuation = analyse(run_directory).structure.fluctuation
+    assert fluctuation.heavy_A.mean() == pytest.approx(0.173, abs=0.02)
+    assert fluctuation.alpha_A.mean() == pytest.approx(0.15, abs=0.03)
 
 
 def test_drift_and_error_of_the_temperature():

@@ -8,8 +8,8 @@ import pytest
 
 from ai2bmd.report.density import densities_g_cm3
 from ai2bmd.report.load import load_run
-from ai2bmd.report.ramachandran import analyse_backbone
-from ai2bmd.report.report import write_report
+from ai2bmd.report.report import analyse, write_report
+from ai2bmd.report.structure.dihedrals import backbone_pairs
 from ai2bmd.simulation.launch import start_run
 from ai2bmd.simulation.settings import make_settings
 from ai2bmd.structure import PreparedStructure, prepare_structure
@@ -78,10 +78,10 @@ def report_of_constant_volume(run: Path) -> str:
 def test_backbone_angles_of_a_helix(report):
     """Not minimised: the first frame is the structure as built, phi -57 and psi -47 degrees (IUPAC-IUB 1970)."""
     run, _ = report(equilibration=[])
-    angles = analyse_backbone(load_run(run))
-    assert angles.residues.tolist() == list(range(1, 7))
-    assert angles.phi[0] == pytest.approx(np.full(6, -57.0), abs=0.1)
-    assert angles.psi[0] == pytest.approx(np.full(6, -47.0), abs=0.1)
+    residues, phi, psi = backbone_pairs(analyse(run).structure.dihedrals)
+    assert residues.tolist() == list(range(1, 7))
+    assert phi[0] == pytest.approx(np.full(6, -57.0), abs=0.1)
+    assert psi[0] == pytest.approx(np.full(6, -47.0), abs=0.1)
 
 
 def test_a_run_with_a_model_shows_its_card(report, random_model):

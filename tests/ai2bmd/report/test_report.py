@@ -13,10 +13,8 @@ import numpy as np
 import pytest
 
 from ai2bmd.cli import main
-from ai2bmd.report.energies import analyse_energies
-from ai2bmd.report.geometry import analyse_geometry
-from ai2bmd.report.load import load_run
-from ai2bmd.report.verdict import judge
+from ai2bmd.report.report import analyse, write_report
+from ai2bmd.trajectory.reader import read_trajectory
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +64,7 @@ def test_frames_of_the_movie(page, run_directory):
     movie = json.loads(re.search(r"^const movie = (.*);$", page, re.MULTILINE).group(1))
     coordinates = np.frombuffer(base64.b64decode(movie["coordinates"]), dtype="<i2").reshape(30, -1, 3) * movie["unit"]
     assert coordinates.shape[1] == movie["pdb"].count("\nATOM") + movie["pdb"].startswith("ATOM") == 166
-    original = load_run(run_directory).positions_A
+    original = read_trajectory(run_directory / "trajectory.h5").positions_A
     for frame in (0, 29):  # superposed, but not deformed
         shown = np.linalg.norm(coordinates[frame] - coordinates[frame, 0], axis=1)
         assert shown == pytest.approx(np.linalg.norm(original[frame] - original[frame, 0], axis=1), abs=0.02)
@@ -127,13 +125,39 @@ def test_the_card_of_another_model_is_told(make_run, tmp_path):
 def test_a_stopped_run_is_told(make_run, tmp_path):
     path = make_run(tmp_path / "broken", frames=5)
     (path / "guard.csv").write_text("step,back_to_step,problem\n9,,broken\n")
-    run = load_run(path)
-    verdict = judge(run, analyse_energies(run), analyse_geometry(run))
+    verdict = analyse(path).run.verdict
     assert verdict.grade == "stopped"
     assert "guard stopped the run after 0.04 ps" in verdict.sentences[0]
     assert not any("simulation holds" in sentence for sentence in verdict.sentences)
     (path / "guard.csv").unlink()
-    assert "simulation holds" in judge(run, analyse_energies(run), analyse_geometry(run)).sentences[-1]
+    assert "simulation holds" in analyse(path).run.verdict.sentences[-1]
+
+
+def test_the_report_at_the_end_of_a_run_leaves_what_an_analysis_wrote(make_run, tmp_path):
+    path = make_run(tmp_path / "run", frames=5)
+    write_report(path)
+    few = {file.name for folder in ("tables", "figures") for file in (path / folder).iterdir()}
+    assert few == {
+        *("frames.csv", "energies.csv", "rmsf.csv", "backbone_angles.csv", "quantities.csv"),
+        *("energies.svg", "temperature.svg", "rmsd.svg", "radius_of_gyration.svg", "rmsf.svg", "ramachandran.svg"),
+    }
+    assert main(["analyze", str(path)]) == 0
+    contacts = (path / "tables" / "contacts.csv").read_bytes()
+    many = {file.name for folder in ("tables", "figures") for file in (path / folder).iterdir()}
+    titles = re.findall(r"<h2>(.*?)</h2>", write_report(path).read_text())
+    assert "Ramachandran plot" in titles
+    assert "Contact map" not in titles
+    assert {file.name for folder in ("tables", "figures") for file in (path / folder).iterdir()} == many > few
+    assert (path / "tables" / "contacts.csv").read_bytes() == contacts
+
+
+def test_the_shape_is_judged_by_the_usual_atoms_alone(make_run, tmp_path):
+    path = make_run(tmp_path / "run", frames=5)
+    (tmp_path / "a.yaml").write_text("parts: [nmr]\nsuperpose_on: name CB\n")
+    assert main(["analyze", str(path), "--config", str(tmp_path / "a.yaml"), "-o", str(tmp_path / "out")]) == 0
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "keeps its shape" not in page
+    assert "(name CB RMSD" in page
 
 
 def _cut(path):

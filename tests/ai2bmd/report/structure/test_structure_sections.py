@@ -11,7 +11,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from ai2bmd.analysis import analyse_structure
-from ai2bmd.report.structure.drawing import coarse
+from ai2bmd.report.enough import coarse
 from ai2bmd.report.structure.ensembles import cluster_section
 from ai2bmd.report.structure.page import structure_sections
 
