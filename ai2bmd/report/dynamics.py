@@ -117,9 +117,9 @@ def counted_rate_section(rates: CountedRates) -> Section:
         (
             f"{one.source} \u2192 {one.target}",
             f"{one.transitions}",
-            f"{one.time_ps}",
+            "unknown" if np.isinf(one.time_ps.value) else f"{one.time_ps.value:.3g} ps",
             _interval(one),
-            f"{one.rate_per_us}",
+            "{:.3g} to {:.3g}".format(*one.rate_interval_per_us),
         )
         for one in both
     ]
@@ -129,7 +129,7 @@ def counted_rate_section(rates: CountedRates) -> Section:
     ]
     return Section(
         "Transitions counted",
-        table(rows, header=("from, to", "transitions", "mean life", "95 % interval", "rate")),
+        table(rows, header=("from, to", "transitions", "mean life", "95 % interval", "rate (1/\u00b5s)")),
         f"Without a model: a frame is in the state whose core was visited last. Part of the time in "
         f"{rates.leaving_high.source}: {rates.population_high}.",
         tables={"counted_rates": Table(header, cells)},

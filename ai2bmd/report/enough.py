@@ -11,7 +11,7 @@ from ai2bmd.report.sections import Section, Table
 
 _WORDS = {"good": "enough", "look": "look closer", "poor": "not enough"}
 _COLORS = {"good": "good", "look": "look", "poor": "stopped"}
-_HEADER = ("quantity", "value", "unit", "standard_error", "effective_samples", "judgement", "reason")
+_HEADER = ("quantity", "value", "unit", "standard_error", "low", "high", "effective_samples", "judgement", "reason")
 _JUDGED = 50_000
 """Values; of longer series averages of neighbours are judged, which have the same mean and the same error."""
 
@@ -59,5 +59,5 @@ def _line(quantity: Sufficiency) -> str:
 
 def _row(quantity: Sufficiency) -> tuple[float | str, ...]:
     estimate = quantity.estimate
-    numbers = (estimate.error, estimate.effective_samples)
+    numbers = (estimate.error, *estimate.interval(), estimate.effective_samples)
     return (quantity.name, estimate.value, estimate.unit, *numbers, _WORDS[quantity.grade], quantity.reason)

@@ -1,5 +1,6 @@
 """Kinetics in the report: timescales, states, test of the model, passage times and paths, as far as the data went."""
 
+from ai2bmd.analysis.estimate import Estimate
 from ai2bmd.analysis.kinetics.analysis import Kinetics
 from ai2bmd.analysis.kinetics.hidden_markov import HiddenMarkovModel
 from ai2bmd.analysis.sufficiency import Sufficiency, judge_estimate
@@ -40,13 +41,13 @@ def hidden_section(model: HiddenMarkovModel, *, frame_ps: float) -> Section:
     """Populations and timescales of hidden states."""
     states = [(f"hidden state {number + 1}", one) for number, one in enumerate(model.populations)]
     times = [(f"timescale {number + 1}", one) for number, one in enumerate(model.timescales_ps)]
-    rows = [(name, one.value, one.error, one.unit) for name, one in (*states, *times)]
+    rows = [(name, one.value, one.error, *one.interval(), one.unit) for name, one in (*states, *times)]
     return Section(
         "Hidden Markov model",
         table([(name, str(one)) for name, one in (*states, *times)]),
         f"At a lag time of {model.lag * frame_ps:.4g} ps. Whether a hidden model holds was not tested; its errors are "
         "statistical alone.",
-        tables={"hidden_markov_model": Table(("quantity", "value", "error", "unit"), rows)},
+        tables={"hidden_markov_model": Table(("quantity", "value", "error", "low", "high", "unit"), rows)},
         methods=f"A hidden Markov model of {len(states)} states was fitted to the microstates at that lag time.",
         citations=("Noé et al., Projected and hidden Markov models, J. Chem. Phys. 139, 184114 (2013)",),
         quantities=tuple(judge_estimate(f"hidden Markov model, {name}", one) for name, one in times[:1]),
@@ -59,11 +60,16 @@ def _timescale_section(kinetics: Kinetics) -> Section:
     assert choice is not None
     drawing = draw_timescales(kinetics)
     rows = [
-        (float(lag), *map(float, times), *map(float, errors))
-        for lag, times, errors in zip(scales.lags_ps, scales.timescales_ps, scales.errors_ps, strict=True)
+        tuple(map(float, (lag, *times, *errors, *low, *high)))
+        for lag, times, errors, low, high in zip(
+            scales.lags_ps, scales.timescales_ps, scales.errors_ps, *scales.intervals_ps(), strict=True
+        )
     ]
     count = scales.timescales_ps.shape[1]
-    header = ("lag_ps", *(f"{what}_{number + 1}_ps" for what in ("timescale", "error") for number in range(count)))
+    header = (
+        "lag_ps",
+        *(f"{what}_{number + 1}_ps" for what in ("timescale", "error", "low", "high") for number in range(count)),
+    )
     projection, microstates = kinetics.projection, kinetics.microstates
     methods = (
         f"Features ({len(kinetics.features.names)}) were projected on {projection.runs[0].shape[1]} slow components by "
@@ -75,7 +81,7 @@ def _timescale_section(kinetics: Kinetics) -> Section:
     quantities: tuple[Sufficiency, ...] = ()
     if kinetics.model is not None and (slowest := kinetics.model.timescales(1)):
         quantities = (judge_estimate("slowest relaxation time", slowest[0]),)
-    note = f"{choice.reason} Shaded: two standard errors; grey: faster than the lag time."
+    note = f"{choice.reason} Shaded: 95 %; grey: faster than the lag time."
     return Section(
         "Timescales",
         drawing.html(),
@@ -111,15 +117,16 @@ def _passage_section(kinetics: Kinetics) -> Section:
         [(f"{one.source} \u2192 {one.target}", str(one.time_ps), str(one.rate_per_us)) for one in found],
         header=("from, to", "mean first-passage time", "rate"),
     )
-    header = ("source", "target", "time_ps", "time_error_ps", "rate_per_us", "rate_error_per_us", "effective_samples")
+    time, rate = (
+        (f"{what}_{unit}", f"{what}_error_{unit}", f"{what}_low_{unit}", f"{what}_high_{unit}")
+        for what, unit in (("time", "ps"), ("rate", "per_us"))
+    )
     cells = [
         (
             one.source,
             one.target,
-            one.time_ps.value,
-            one.time_ps.error,
-            one.rate_per_us.value,
-            one.rate_per_us.error,
+            *_with_interval(one.time_ps),
+            *_with_interval(one.rate_per_us),
             one.time_ps.effective_samples,
         )
         for one in found
@@ -129,13 +136,17 @@ def _passage_section(kinetics: Kinetics) -> Section:
         "Passage times",
         body,
         "From the equilibrium within the core of the first state until that of the second is reached; one over it is "
-        "the rate.",
-        tables={"passage_times": Table(header, cells)},
-        methods="Mean first-passage times follow from the reversible Markov model, standard errors from a Bayesian "
-        "bootstrap over blocks of frames.",
+        "the rate. In brackets 95 % intervals, taken in logarithms: a time or a rate is known to a factor.",
+        tables={"passage_times": Table(("source", "target", *time, *rate, "effective_samples"), cells)},
+        methods="Mean first-passage times follow from the reversible Markov model, 95 % intervals of their logarithms "
+        "from a Bayesian bootstrap over blocks of frames.",
         citations=("Rubin, The Bayesian bootstrap, Ann. Stat. 9, 130 (1981)",),
         quantities=tuple(judge_estimate(name, one.time_ps) for name, one in zip(names, found, strict=True)),
     )
+
+
+def _with_interval(estimate: Estimate) -> tuple[float, ...]:
+    return (estimate.value, estimate.error, *estimate.interval())
 
 
 def _path_section(kinetics: Kinetics) -> Section:

@@ -12,7 +12,7 @@ _HIGHEST_KT = 8.0
 
 
 def draw_timescales(kinetics: Kinetics) -> Plot:
-    """Timescales against lag time, with two standard errors; below the grey line a process is faster than the lag.
+    """Timescales against lag time, with 95 % intervals; below the grey line a process is faster than the lag.
 
     Raises:
         InputError: there are none.
@@ -24,11 +24,11 @@ def draw_timescales(kinetics: Kinetics) -> Plot:
     with plot("Implied timescales against lag time", x="lag time (ps)", y="timescale (ps)") as drawing:
         axes = drawing.axes
         axes.fill_between(lags, lags, lags.min() * 0.5, color=GREY, alpha=0.2, linewidth=0)
-        for number, (times, errors) in enumerate(zip(scales.timescales_ps.T, scales.errors_ps.T, strict=True)):
+        lows, highs = scales.intervals_ps()
+        for number, (times, low, high) in enumerate(zip(scales.timescales_ps.T, lows.T, highs.T, strict=True)):
             color = _COLORS[number % len(_COLORS)]
             axes.plot(lags, times, "o-", color=color, markersize=3, linewidth=1.4)
-            low = np.maximum(times - 2.0 * errors, 1e-3 * lags[0])
-            axes.fill_between(lags, low, times + 2.0 * errors, color=color, alpha=0.2, linewidth=0)
+            axes.fill_between(lags, low, high, color=color, alpha=0.2, linewidth=0)
         if choice is not None and choice.lag is not None:
             axes.axvline(choice.lag * scales.frame_ps, color=INK, linestyle="--", linewidth=1.0)
         axes.set_xscale("log")

@@ -147,4 +147,4 @@ def _estimate(value: float, copies: Float64[np.ndarray, " repeats"], samples: fl
     """The error is that of a time one error longer: it grows with the time, and a time that came out short would
     otherwise have too short an error as well."""
     error = spread(copies, blocks=blocks) if blocks else float("nan")
-    return Estimate(float(value), error * (1.0 + error / value) if value > 0.0 else error, float(samples), "ps")
+    return Estimate(float(value), error * (1.0 + error / value) if value > 0.0 else error, float(samples), "ps", "log")

@@ -35,10 +35,16 @@ class CountedRate:
     """95 % interval of the mean life, exact for a constant rate (Poisson); without upper end where nothing happened."""
     rate_per_us: Estimate
 
+    @property
+    def rate_interval_per_us(self) -> tuple[float, float]:
+        """Its 95 % interval, from 0 where nothing happened."""
+        low, high = self.interval_ps
+        return _PS_PER_US / high, _PS_PER_US / low if low else float("inf")
+
     def __str__(self) -> str:
         low, high = self.interval_ps
         interval = f"{low:.3g} to {high:.3g} ps" if np.isfinite(high) else f"above {low:.3g} ps"
-        return f"{self.source} to {self.target}: {self.transitions} transitions, {self.time_ps} (95 %: {interval})"
+        return f"{self.source} to {self.target}: {self.transitions} transitions, {self.time_ps.value:.3g} ps (95 %: {interval})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,9 +112,9 @@ def _rate(source: str, target: str, jumps: int, dwelt_ps: float) -> CountedRate:
         target,
         jumps,
         dwelt_ps,
-        Estimate(float(time), float(time * relative) if jumps else np.nan, float(jumps), "ps"),
+        Estimate(float(time), float(time * relative) if jumps else np.nan, float(jumps), "ps", "log"),
         (float(shortest), float(longest)),
-        Estimate(float(rate), float(rate * relative), float(jumps), "1/\u00b5s"),
+        Estimate(float(rate), float(rate * relative), float(jumps), "1/\u00b5s", "log"),
     )
 
 

@@ -11,7 +11,14 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from ai2bmd.analysis.estimate import Estimate
-from ai2bmd.analysis.kinetics.resampling import FEWEST_BLOCKS, REPEATS, block_count, block_weights, spread
+from ai2bmd.analysis.kinetics.resampling import (
+    FEWEST_BLOCKS,
+    REPEATS,
+    block_count,
+    block_weights,
+    spread,
+    spread_of_logarithm,
+)
 from ai2bmd.errors import InputError
 
 _LAGS = 25
@@ -85,22 +92,28 @@ def diffusion(
     at = np.searchsorted(lags, [first, last])
     slopes = [(curves[..., at[1]] - curves[..., at[0]]) / ((last - first) * frame_ps) for curves in (values, copies)]
     exponents = [np.log(curves[..., at[1]] / curves[..., at[0]]) / np.log(last / first) for curves in (values, copies)]
-    coefficient, exponent = (
-        Estimate(float(value), spread(copy, blocks=len(sums)) if enough else float("nan"), float(samples), unit)
-        for value, copy, unit in (
-            (slopes[0] / (2.0 * dimensions), slopes[1] / (2.0 * dimensions), "\u00c5\u00b2/ps"),
-            (exponents[0], exponents[1], ""),
-        )
-    )
+    error = spread(exponents[1], blocks=len(sums)) if enough else float("nan")
+    exponent = Estimate(float(exponents[0]), error, float(samples))
     return Diffusion(
         lags_ps=lags * frame_ps,
         displacement_A2=values,
         errors_A2=copies.std(0, ddof=1) if enough else np.full(len(lags), np.nan),
-        coefficient_A2_ps=coefficient,
+        coefficient_A2_ps=_coefficient(
+            slopes[0], slopes[1], dimensions, blocks=len(sums) if enough else 0, samples=samples
+        ),
         exponent=exponent,
         fit_ps=(first * frame_ps, last * frame_ps),
         remarks=_remarks(exponent, box_A, drift),
     )
+
+
+def _coefficient(
+    slope: float, copies: Float64[np.ndarray, " repeats"], dimensions: int, *, blocks: int, samples: int
+) -> Estimate:
+    """By its logarithm; a slope that is not above 0 is no diffusion, and has no error."""
+    error = slope * spread_of_logarithm(copies, blocks=blocks) if blocks and slope > 0.0 else float("nan")
+    half = 2.0 * dimensions
+    return Estimate(float(slope / half), float(error / half), float(samples), "\u00c5\u00b2/ps", "log")
 
 
 def finite_size_correction(*, temperature_K: float, viscosity_mPa_s: float, edge_A: float) -> float:

@@ -61,12 +61,12 @@ def hidden_markov_model(trajectories: StateRuns, *, states: int, lag: int, frame
         rest = [part for number, part in enumerate(parts) if number % _PARTS != group]
         if 0 < len(rest) < len(parts):
             copies.append(_statistics(_fit(rest, model, lag), order, lag, frame_ps))
-    errors = _jackknife(np.array(copies)) if len(copies) == _PARTS else np.full(len(value), np.nan)
+    errors = _errors(np.array(copies), value, states) if len(copies) == _PARTS else np.full(len(value), np.nan)
     length = sum(map(len, trajectories)) * frame_ps
     samples = length / (2.0 * np.maximum(value[:-states], 0.5 * frame_ps))
     errors = np.where(samples[0] >= _FEWEST_RELAXATIONS, errors, np.nan)
     times = tuple(
-        Estimate(float(time), float(error), float(count), "ps")
+        Estimate(float(time), float(error), float(count), "ps", "log")
         for time, error, count in zip(value[:-states], errors[:-states], samples, strict=True)
     )
     populations = tuple(
@@ -122,6 +122,14 @@ def _statistics(
     eigenvalues = np.sort(np.linalg.eigvals(matrix).real)[::-1][1:]
     times = -lag * frame_ps / np.log(np.clip(eigenvalues, 1e-12, 1.0 - 1e-12))
     return np.concatenate([times, np.asarray(model.transition_model.stationary_distribution)[order]])
+
+
+def _errors(
+    copies: Float64[np.ndarray, "parts all"], value: Float64[np.ndarray, " all"], states: int
+) -> Float64[np.ndarray, " all"]:
+    """Of times by their logarithms, then of populations."""
+    times = value[:-states] * _jackknife(np.log(copies[:, :-states]))
+    return np.concatenate([times, _jackknife(copies[:, -states:])])
 
 
 def _jackknife(copies: Float64[np.ndarray, "parts all"]) -> Float64[np.ndarray, " all"]:

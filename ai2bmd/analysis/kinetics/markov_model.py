@@ -5,13 +5,13 @@ al., J. Chem. Phys. 134, 174105, 2011); that holds for equilibrium dynamics, not
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
 
 from ai2bmd.analysis.estimate import Estimate
-from ai2bmd.analysis.kinetics.resampling import REPEATS, spread
+from ai2bmd.analysis.kinetics.resampling import REPEATS, spread, spread_of_logarithm
 from ai2bmd.analysis.kinetics.reversible import reversible
 from ai2bmd.analysis.kinetics.transitions import StateRuns, Transitions, count_transitions
 from ai2bmd.errors import InputError
@@ -83,16 +83,20 @@ class MarkovModel:
         self, value: float, sampled: Float64[np.ndarray, " repeats"], *, samples: float, unit: str = ""
     ) -> Estimate:
         """A value with the spread of its resampled copies, where blocks and samples suffice to trust that."""
-        enough = self.transitions.enough_blocks and samples >= _FEWEST_RELAXATIONS
-        error = spread(sampled, blocks=len(self.transitions.blocks)) if enough else float("nan")
+        error = spread(sampled, blocks=len(self.transitions.blocks)) if self._enough(samples) else float("nan")
         return Estimate(float(value), error, float(samples), unit)
 
     def estimate_time(
         self, value: float, sampled: Float64[np.ndarray, " repeats"], *, samples: float, unit: str
     ) -> Estimate:
-        """The same of a time or rate, whose error has in it how far it still depends on the lag."""
-        found = self.estimate(value, sampled, samples=samples, unit=unit)
-        return replace(found, error=float(np.hypot(found.error, found.value * self.lag_rise)))
+        """The same of a time or rate: by its logarithm, and with how far it still depends on the lag in its error."""
+        error = float("nan")
+        if self._enough(samples):
+            error = value * np.hypot(spread_of_logarithm(sampled, blocks=len(self.transitions.blocks)), self.lag_rise)
+        return Estimate(float(value), float(error), float(samples), unit, "log")
+
+    def _enough(self, samples: float) -> bool:
+        return self.transitions.enough_blocks and samples >= _FEWEST_RELAXATIONS
 
     def _sampled_timescales(self, count: int) -> Float64[np.ndarray, "repeats count"]:
         return relaxation_times(self.transitions, self.matrices, self.stationaries, count=count) * self.frame_ps

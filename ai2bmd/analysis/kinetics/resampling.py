@@ -25,6 +25,13 @@ def block_weights(repeats: int, blocks: int, *, seed: int = 0) -> Float64[np.nda
     return weights / weights.mean(1, keepdims=True)
 
 
+def spread_of_logarithm(sampled: Float64[np.ndarray, " repeats"], *, blocks: int) -> float:
+    """Standard error of the logarithm of what is above 0, such as a time; copies that are not count as without value."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logarithms = np.log(sampled)
+    return spread(np.where(np.isfinite(logarithms), logarithms, np.nan), blocks=blocks)
+
+
 def spread(sampled: Float64[np.ndarray, " repeats"], *, blocks: int) -> float:
     """Standard error, from the quantiles that hold two thirds: a single runaway copy does not rule it.
 

@@ -16,7 +16,7 @@ from jaxtyping import Float64, Int64
 from scipy import stats
 
 from ai2bmd.analysis.kinetics.markov_model import relaxation_times
-from ai2bmd.analysis.kinetics.resampling import spread
+from ai2bmd.analysis.kinetics.resampling import spread, spread_of_logarithm
 from ai2bmd.analysis.kinetics.reversible import reversible
 from ai2bmd.analysis.kinetics.transitions import StateRuns, count_transitions
 from ai2bmd.errors import InputError
@@ -55,6 +55,13 @@ class ImpliedTimescales:
     def lags_ps(self) -> Float64[np.ndarray, " lags"]:
         """Lag times."""
         return self.lags * self.frame_ps
+
+    def intervals_ps(self, level: float = 0.95) -> Float64[np.ndarray, "2 lags processes"]:
+        """Lower and upper ends of the statistical intervals, in logarithms, of Student's t for the blocks."""
+        errors = [[spread_of_logarithm(process, blocks=self.blocks) for process in lag.T] for lag in self.sampled_ps]
+        quantile = float(stats.t.ppf(0.5 + level / 2.0, df=max(self.blocks - 1, 1)))
+        factors = np.exp(np.minimum(quantile * np.array(errors), 700.0))
+        return np.array([self.timescales_ps / factors, self.timescales_ps * factors])
 
     @property
     def relaxations(self) -> float:

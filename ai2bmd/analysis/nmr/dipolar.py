@@ -42,10 +42,20 @@ class Alignment:
         return values[np.argsort(np.abs(values))]
 
     @property
-    def rhombicity(self) -> float:
-        """(S_xx - S_yy) / S_zz in magnitude: 0 of axial symmetry, 1 at most."""
+    def asymmetry(self) -> float:
+        """The asymmetry eta = |S_xx - S_yy| / |S_zz| with |S_xx| <= |S_yy| <= |S_zz|: 0 of axial symmetry, 1 at most.
+
+        Not the rhombicity R = D_r / D_a of Clore et al. (J. Magn. Reson. 133, 216, 1998), which is 2/3 of it
+        and at most 2/3: `rhombicity`.
+        """
         x, y, z = self.principal
         return float(abs((x - y) / z))
+
+    @property
+    def rhombicity(self) -> float:
+        """D_r / D_a = 2/3 of the asymmetry: 0 of axial symmetry, 2/3 at most (Clore et al., J. Magn. Reson. 133, 216,
+        1998; D_a = S_zz / 2 and D_r = (S_xx - S_yy) / 3 in magnitude, in units of the largest coupling)."""
+        return 2.0 / 3.0 * self.asymmetry
 
 
 def largest_coupling_Hz(first: str, second: str, length_A: float) -> float:

@@ -99,3 +99,14 @@ def test_estimates_read_as_people_write_them():
     low, high = Estimate(0.0, 1.0, 10).interval()
     assert high == pytest.approx(2.262, abs=1e-3)
     assert low == -high
+
+
+def test_what_is_above_zero_is_known_to_a_factor():
+    time = Estimate(12345.0, 3000.0, 20, "ps", "log")
+    low, high = time.interval()
+    assert low * high == pytest.approx(12345.0**2)
+    assert high / 12345.0 == pytest.approx(np.exp(2.093024 * 3000.0 / 12345.0))  # t of 19 degrees of freedom
+    assert str(time) == "12300 ps (95 %: 7420 to 20500)"
+    assert str(Estimate(0.012, 0.005, 20, scale="log")) == "0.0120 (95 %: 0.00502 to 0.0287)"
+    assert Estimate(5.0, float("nan"), 9, "ps", "log").interval() == (0.0, float("inf"))
+    assert Estimate(5.0, 500.0, 3, "ps", "log").interval()[0] > 0.0

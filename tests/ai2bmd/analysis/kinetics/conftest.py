@@ -51,6 +51,12 @@ def chain() -> Chain:
     return Chain(np.array([[0.93, 0.06, 0.01], [0.09, 0.90, 0.01], [0.006, 0.004, 0.99]]))
 
 
+@pytest.fixture(scope="session")
+def two_states() -> Chain:
+    """One twice as populated as the other."""
+    return Chain(np.array([[0.99, 0.01], [0.02, 0.98]]))
+
+
 @dataclass(frozen=True)
 class DoubleWell:
     """Diffusion in U = barrier (x^2 - 1)^2 (kT) on a grid, seen every frame: a chain of as many states as the grid."""

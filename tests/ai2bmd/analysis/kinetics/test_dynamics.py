@@ -118,6 +118,17 @@ def test_density_of_states_of_an_oscillator():
     assert heavy.integral.value == pytest.approx(4.0, abs=1e-2)  # negative control: the mass matters
 
 
+def test_density_of_states_integrates_to_the_degrees_of_freedom():
+    """Maxwell's velocities of five atoms of different mass: by equipartition 15, within errors."""
+    masses, generator = np.array([1.008, 12.011, 14.007, 15.999, 32.06]), np.random.default_rng(3)
+    speeds = np.sqrt(KB_U_A2_PS2_K * TEMPERATURE_K / masses)[:, None]
+    runs = [generator.normal(size=(6_000, 5, 3)) * speeds for _ in range(2)]
+    found = vibrational_density(runs, masses, frame_fs=2.0, temperature_K=TEMPERATURE_K)
+    assert abs(found.integral.value - 15.0) < 4.0 * found.integral.error < 0.6
+    warmer = vibrational_density(runs, masses, frame_fs=2.0, temperature_K=2.0 * TEMPERATURE_K)
+    assert warmer.integral.value == pytest.approx(found.integral.value / 2.0)
+
+
 def test_spectrum_of_noise_covers_its_density():
     """White noise of unit variance: the same density everywhere, integral 1."""
     noise = [np.random.default_rng(seed).normal(size=(20_000, 1)) for seed in range(100)]

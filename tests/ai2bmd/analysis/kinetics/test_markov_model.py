@@ -71,6 +71,32 @@ def test_first_passage_times_cover_the_exact_ones(chain, copies):
     assert covered >= 88
 
 
+@pytest.mark.parametrize(("frames", "below_zero"), [(1_000, 30), (2_000, 0)])
+def test_intervals_of_few_passages_stay_above_zero_and_cover(two_states, frames, below_zero):
+    """100 runs with about 7 and 13 passages there and back. Times and rates in logarithms: their intervals never reach
+    0 and are each other's inverse. Value and error alone (negative control) reach below 0."""
+    exact = two_states.first_passage(0, 1) * FRAME_PS
+    relaxation = two_states.timescales(1)[0] * FRAME_PS
+    known, covered, beyond = 0, np.zeros(3), 0
+    for states in two_states.run(frames=frames, copies=100, seed=21):
+        model = markov_model([states], lag=1, frame_ps=FRAME_PS)
+        named = name_macrostates(model, [states], {name: [states == number] for number, name in enumerate("ab")})
+        passage = passage_between(model, named, "a", "b")
+        if not np.isfinite(passage.time_ps.error):
+            continue
+        known += 1
+        estimates = (passage.time_ps, passage.rate_per_us, model.timescales(1)[0])
+        intervals = [estimate.interval() for estimate in estimates]
+        assert all(low > 0.0 for low, _ in intervals)
+        assert intervals[1][0] * intervals[0][1] == pytest.approx(1e6)
+        truths = (exact, 1e6 / exact, relaxation)
+        covered += [low <= truth <= high for (low, high), truth in zip(intervals, truths, strict=True)]
+        beyond += replace(passage.time_ps, scale="linear").interval()[0] < 0.0
+    assert known >= 95
+    assert (covered >= 0.9 * known).all(), covered
+    assert beyond >= below_zero
+
+
 def test_short_runs_out_of_equilibrium_give_the_equilibrium(chain):
     """Many short runs, all started in one state: counted frames are wrong, the reversible model is not."""
     generator, runs = np.random.default_rng(3), []
@@ -152,7 +178,7 @@ def test_timescale_at_the_chosen_lag_covers_the_exact_one(double_well, border):
         statistical += intervals[1][0] <= exact <= intervals[1][1]
     assert chosen >= 25
     assert covered >= 0.88 * chosen
-    assert statistical < 0.75 * chosen
+    assert statistical < 0.8 * chosen
 
 
 def test_chapman_kolmogorov_fails_at_too_short_a_lag(copies, misplaced):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ai2bmd.analysis.nmr.bond_vectors import moments_of_vectors
-from ai2bmd.analysis.nmr.dipolar import fit_alignment, largest_coupling_Hz
+from ai2bmd.analysis.nmr.dipolar import Alignment, fit_alignment, largest_coupling_Hz
 from ai2bmd.errors import InputError
 
 SAUPE = np.array([[4.0, 1.5, -2.0], [1.5, -9.0, 0.7], [-2.0, 0.7, 5.0]]) * 1e-4
@@ -38,7 +38,19 @@ def test_a_known_alignment_comes_back():
     assert found.q_factor < 1e-9
     assert [estimate.value for estimate in found.predicted] == pytest.approx(measured)
     assert np.abs(found.principal)[2] == pytest.approx(np.abs(np.linalg.eigvalsh(SAUPE)).max())
-    assert 0.0 <= found.rhombicity <= 1.0
+    x, y, z = found.principal
+    assert found.asymmetry == pytest.approx(abs((x - y) / z))
+
+
+@pytest.mark.parametrize(
+    ("principal", "asymmetry", "rhombicity"),
+    [((-1.0, -1.0, 2.0), 0.0, 0.0), ((-1.0, -3.0, 4.0), 0.5, 1 / 3), ((0.0, -1.0, 1.0), 1.0, 2 / 3)],
+)
+def test_asymmetry_and_rhombicity_are_two_conventions(principal, asymmetry, rhombicity):
+    """eta is 1 at most, R = D_r / D_a = 2/3 eta."""
+    found = Alignment(1e-4 * np.diag(principal), (), 0.0, 0.0)
+    assert found.asymmetry == pytest.approx(asymmetry, abs=1e-12)
+    assert found.rhombicity == pytest.approx(rhombicity, abs=1e-12)
 
 
 def test_noise_shows_in_q():
