@@ -99,7 +99,7 @@ def diffusion(
         displacement_A2=values,
         errors_A2=copies.std(0, ddof=1) if enough else np.full(len(lags), np.nan),
         coefficient_A2_ps=_coefficient(
-            slopes[0], slopes[1], dimensions, blocks=len(sums) if enough else 0, samples=samples
+            float(slopes[0]), slopes[1], dimensions, blocks=len(sums) if enough else 0, samples=samples
         ),
         exponent=exponent,
         fit_ps=(first * frame_ps, last * frame_ps),
