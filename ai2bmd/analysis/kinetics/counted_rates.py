@@ -44,7 +44,8 @@ class CountedRate:
     def __str__(self) -> str:
         low, high = self.interval_ps
         interval = f"{low:.3g} to {high:.3g} ps" if np.isfinite(high) else f"above {low:.3g} ps"
-        return f"{self.source} to {self.target}: {self.transitions} transitions, {self.time_ps.value:.3g} ps (95 %: {interval})"
+        time = f"{self.time_ps.value:.3g} ps (95 %: {interval})"
+        return f"{self.source} to {self.target}: {self.transitions} transitions, {time}"
 
 
 @dataclass(frozen=True, eq=False)

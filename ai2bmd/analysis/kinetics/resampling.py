@@ -26,7 +26,7 @@ def block_weights(repeats: int, blocks: int, *, seed: int = 0) -> Float64[np.nda
 
 
 def spread_of_logarithm(sampled: Float64[np.ndarray, " repeats"], *, blocks: int) -> float:
-    """Standard error of the logarithm of what is above 0, such as a time; copies that are not count as without value."""
+    """Standard error of the logarithm of what is above 0, such as a time; copies that are not have no value."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logarithms = np.log(sampled)
     return spread(np.where(np.isfinite(logarithms), logarithms, np.nan), blocks=blocks)
