@@ -27,6 +27,7 @@ _FUNCTIONS = {
     "free_energy": "free_energies.draw_free_energy",
     "free_energy_error": "free_energies.draw_surface_errors",
     "heat_capacity": "ensembles.draw_heat_capacity_of",
+    "hidden_timescales": "kinetics_figures.draw_hidden_timescales",
     "melting_curve": "melting.draw_melting_curve",
     "native_contacts": "structure.contacts.draw_native_contacts",
     "order_parameters": "nmr.draw_order_parameters",

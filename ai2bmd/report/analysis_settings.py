@@ -57,6 +57,8 @@ class Kinetics(_Settings):
     """Random: drawn for every pair of frames about the lag time (docs/analysis.md)."""
     hidden_states: int | None = Field(default=None, ge=2, le=20)
     """Of a hidden Markov model beside the Markov model; None: there is none."""
+    hidden_lag_ps: Picoseconds | None = Field(default=None, alias="hidden_lag", gt=0)
+    """Of that model; None: that of the Markov model."""
 
 
 class Level(_Settings):

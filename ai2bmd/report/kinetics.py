@@ -1,10 +1,14 @@
 """Kinetics in the report: timescales, states, test of the model, passage times and paths, as far as the data went."""
 
+from dataclasses import replace
+
 from ai2bmd.analysis.estimate import Estimate
 from ai2bmd.analysis.kinetics.analysis import Kinetics
 from ai2bmd.analysis.kinetics.hidden_markov import HiddenMarkovModel
+from ai2bmd.analysis.kinetics.hidden_timescales import HiddenTimescales
+from ai2bmd.analysis.kinetics.timescales import ImpliedTimescales
 from ai2bmd.analysis.sufficiency import Sufficiency, judge_estimate
-from ai2bmd.report.kinetics_figures import draw_committor, draw_map, draw_test, draw_timescales
+from ai2bmd.report.kinetics_figures import draw_committor, draw_hidden_timescales, draw_map, draw_test, draw_timescales
 from ai2bmd.report.sections import Section, Table, paragraph, table
 
 CITATIONS = (
@@ -37,21 +41,51 @@ def kinetics_sections(kinetics: Kinetics) -> tuple[Section, ...]:
     return tuple(sections)
 
 
-def hidden_section(model: HiddenMarkovModel, *, frame_ps: float) -> Section:
-    """Populations and timescales of hidden states."""
+def hidden_section(model: HiddenMarkovModel, scales: HiddenTimescales) -> Section:
+    """Populations and timescales of hidden states, and whether these still rise with the lag."""
+    drawing, lag = draw_hidden_timescales(scales), f"{scales.lags_ps[scales.at]:.4g} ps"
     states = [(f"hidden state {number + 1}", one) for number, one in enumerate(model.populations)]
     times = [(f"timescale {number + 1}", one) for number, one in enumerate(model.timescales_ps)]
     rows = [(name, one.value, one.error, *one.interval(), one.unit) for name, one in (*states, *times)]
     return Section(
         "Hidden Markov model",
-        table([(name, str(one)) for name, one in (*states, *times)]),
-        f"At a lag time of {model.lag * frame_ps:.4g} ps. Whether a hidden model holds was not tested; its errors are "
+        drawing.html() + table([(name, str(one)) for name, one in (*states, *times)]),
+        f"At a lag time of {lag} (dashed). Test of the lag: {scales.reason}. Errors and shaded 95 % intervals are "
         "statistical alone.",
-        tables={"hidden_markov_model": Table(("quantity", "value", "error", "low", "high", "unit"), rows)},
-        methods=f"A hidden Markov model of {len(states)} states was fitted to the microstates at that lag time.",
+        figures={"hidden_timescales": drawing},
+        tables={
+            "hidden_markov_model": Table(("quantity", "value", "error", "low", "high", "unit"), rows),
+            "hidden_timescales": _against_lag(scales),
+        },
+        methods=f"A hidden Markov model of {len(states)} states was fitted to the microstates at a lag time of {lag}, "
+        f"and at {len(scales.lags) - 1} others to test whether its timescales depend on it; errors are of a jackknife "
+        "over tenths of the data.",
         citations=("Noé et al., Projected and hidden Markov models, J. Chem. Phys. 139, 184114 (2013)",),
-        quantities=tuple(judge_estimate(f"hidden Markov model, {name}", one) for name, one in times[:1]),
+        quantities=tuple(_judged(f"hidden Markov model, {name}", one, scales) for name, one in times[:1]),
     )
+
+
+def _judged(name: str, estimate: Estimate, scales: HiddenTimescales) -> Sufficiency:
+    """The worse of both lights: of the samples, and of the lag."""
+    found, order = judge_estimate(name, estimate), ("good", "look", "poor")
+    grade = max(found.grade, scales.grade, key=order.index)
+    return replace(found, grade=grade, reason=f"{found.reason}; {scales.reason}")
+
+
+def _against_lag(scales: ImpliedTimescales | HiddenTimescales) -> Table:
+    """Timescales at each lag, with errors and intervals."""
+    rows = [
+        tuple(map(float, (lag, *times, *errors, *low, *high)))
+        for lag, times, errors, low, high in zip(
+            scales.lags_ps, scales.timescales_ps, scales.errors_ps, *scales.intervals_ps(), strict=True
+        )
+    ]
+    columns = [
+        f"{what}_{number + 1}_ps"
+        for what in ("timescale", "error", "low", "high")
+        for number in range(scales.timescales_ps.shape[1])
+    ]
+    return Table(("lag_ps", *columns), rows)
 
 
 def _timescale_section(kinetics: Kinetics) -> Section:
@@ -59,17 +93,6 @@ def _timescale_section(kinetics: Kinetics) -> Section:
     assert scales is not None
     assert choice is not None
     drawing = draw_timescales(kinetics)
-    rows = [
-        tuple(map(float, (lag, *times, *errors, *low, *high)))
-        for lag, times, errors, low, high in zip(
-            scales.lags_ps, scales.timescales_ps, scales.errors_ps, *scales.intervals_ps(), strict=True
-        )
-    ]
-    count = scales.timescales_ps.shape[1]
-    header = (
-        "lag_ps",
-        *(f"{what}_{number + 1}_ps" for what in ("timescale", "error", "low", "high") for number in range(count)),
-    )
     projection, microstates = kinetics.projection, kinetics.microstates
     methods = (
         f"Features ({len(kinetics.features.names)}) were projected on {projection.runs[0].shape[1]} slow components by "
@@ -87,7 +110,7 @@ def _timescale_section(kinetics: Kinetics) -> Section:
         drawing.html(),
         note,
         figures={"timescales": drawing},
-        tables={"timescales": Table(header, rows)},
+        tables={"timescales": _against_lag(scales)},
         methods=methods,
         citations=CITATIONS,
         quantities=quantities,

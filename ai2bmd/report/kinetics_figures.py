@@ -3,6 +3,8 @@
 import numpy as np
 
 from ai2bmd.analysis.kinetics.analysis import Kinetics, frame_weights
+from ai2bmd.analysis.kinetics.hidden_timescales import HiddenTimescales
+from ai2bmd.analysis.kinetics.timescales import ImpliedTimescales
 from ai2bmd.errors import InputError
 from ai2bmd.report.figures import BLUE, GREEN, GREY, INK, ORANGE, Plot, plain_log, plot
 
@@ -20,8 +22,19 @@ def draw_timescales(kinetics: Kinetics) -> Plot:
     scales, choice = kinetics.timescales, kinetics.choice
     if scales is None:
         raise _absent("no timescales", kinetics)
+    chosen = None if choice is None or choice.lag is None else choice.lag * scales.frame_ps
+    return _against_lag("Implied timescales against lag time", scales, chosen_ps=chosen)
+
+
+def draw_hidden_timescales(scales: HiddenTimescales) -> Plot:
+    """Timescales of a hidden Markov model against lag time, with 95 % intervals; dashed: the lag of the model."""
+    title = "Timescales of the hidden Markov model against lag time"
+    return _against_lag(title, scales, chosen_ps=float(scales.lags_ps[scales.at]))
+
+
+def _against_lag(title: str, scales: ImpliedTimescales | HiddenTimescales, *, chosen_ps: float | None) -> Plot:
     lags = scales.lags_ps
-    with plot("Implied timescales against lag time", x="lag time (ps)", y="timescale (ps)") as drawing:
+    with plot(title, x="lag time (ps)", y="timescale (ps)") as drawing:
         axes = drawing.axes
         axes.fill_between(lags, lags, lags.min() * 0.5, color=GREY, alpha=0.2, linewidth=0)
         lows, highs = scales.intervals_ps()
@@ -29,8 +42,8 @@ def draw_timescales(kinetics: Kinetics) -> Plot:
             color = _COLORS[number % len(_COLORS)]
             axes.plot(lags, times, "o-", color=color, markersize=3, linewidth=1.4)
             axes.fill_between(lags, low, high, color=color, alpha=0.2, linewidth=0)
-        if choice is not None and choice.lag is not None:
-            axes.axvline(choice.lag * scales.frame_ps, color=INK, linestyle="--", linewidth=1.0)
+        if chosen_ps is not None:
+            axes.axvline(chosen_ps, color=INK, linestyle="--", linewidth=1.0)
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_ylim(bottom=0.5 * float(lags.min()))

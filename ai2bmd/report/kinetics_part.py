@@ -14,12 +14,14 @@ from ai2bmd.analysis.kinetics.correlation_times import correlation_function
 from ai2bmd.analysis.kinetics.counted_rates import counted_rates
 from ai2bmd.analysis.kinetics.features import Features, backbone_features, frame_interval_ps
 from ai2bmd.analysis.kinetics.hidden_markov import hidden_markov_model
+from ai2bmd.analysis.kinetics.hidden_timescales import hidden_timescales
 from ai2bmd.analysis.kinetics.spectra import infrared_from_charges, vibrational_density
 from ai2bmd.analysis.molecule import masses_u
 from ai2bmd.analysis.series import Series
 from ai2bmd.analysis.structure.everything import Absent
 from ai2bmd.environment import build_environment, partial_charges
 from ai2bmd.errors import InputError
+from ai2bmd.report.analysis_settings import Kinetics as Wanted
 from ai2bmd.report.dynamics import correlation_section, counted_rate_section, spectrum_section
 from ai2bmd.report.kinetics import hidden_section, kinetics_sections
 from ai2bmd.report.sections import Section, told
@@ -63,19 +65,23 @@ def _markov(study: Study) -> tuple[Section, ...]:
         random_lags=wanted.lags == "random",
     )
     kinetics = analyse_kinetics(features, settings=settings, states=_states(study))
-    return (*kinetics_sections(kinetics), *_hidden(kinetics, wanted.hidden_states))
+    return (*kinetics_sections(kinetics), *_hidden(kinetics, wanted))
 
 
-def _hidden(kinetics: Kinetics, states: int | None) -> tuple[Section, ...]:
+def _hidden(kinetics: Kinetics, wanted: Wanted) -> tuple[Section, ...]:
+    states = wanted.hidden_states
     if states is None:
         return ()
 
     def make() -> tuple[Section, ...]:
-        if kinetics.choice is None or kinetics.choice.lag is None:
-            raise InputError("there is no lag time to trust; give `kinetics: {lag: 50 ps}` in the settings")
         runs, frame_ps = kinetics.microstates.runs, kinetics.features.frame_ps
-        model = hidden_markov_model(runs, states=states, lag=kinetics.choice.lag, frame_ps=frame_ps)
-        return (hidden_section(model, frame_ps=frame_ps),)
+        lag = None if kinetics.choice is None else kinetics.choice.lag
+        if wanted.hidden_lag_ps is not None:
+            lag = max(1, round(wanted.hidden_lag_ps / frame_ps))
+        if lag is None:
+            raise InputError("there is no lag time to trust; give `kinetics: {hidden_lag: 50 ps}` in the settings")
+        model = hidden_markov_model(runs, states=states, lag=lag, frame_ps=frame_ps)
+        return (hidden_section(model, hidden_timescales(runs, states=states, lag=lag, frame_ps=frame_ps)),)
 
     return told("Hidden Markov model", make)
 

@@ -21,6 +21,7 @@ _PARTS = 10
 _ACCURACY = 1e-4
 _ITERATIONS = 200
 _FEWEST_RELAXATIONS = 4.0
+_BLUR = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,19 +50,9 @@ def hidden_markov_model(trajectories: StateRuns, *, states: int, lag: int, frame
         InputError: fewer than two states, or no run is longer than the lag.
     """
     check_lag(trajectories, lag=lag)
-    if states < 2:
-        raise InputError(f"a hidden Markov model of {states} states; give 2 or more")
-    parts = _parts(trajectories, lag)
-    begin = _begin(parts, states, lag)
-    model = _fit(parts, begin, lag)
-    order = np.argsort(-model.transition_model.stationary_distribution)
-    value = _statistics(model, order, lag, frame_ps)
-    copies = []
-    for group in range(_PARTS):
-        rest = [part for number, part in enumerate(parts) if number % _PARTS != group]
-        if 0 < len(rest) < len(parts):
-            copies.append(_statistics(_fit(rest, model, lag), order, lag, frame_ps))
-    errors = _errors(np.array(copies), value, states) if len(copies) == _PARTS else np.full(len(value), np.nan)
+    parts = cut_parts(trajectories, lag)
+    model, order, value, copies = fit_hidden(parts, states=states, lag=lag, frame_ps=frame_ps)
+    errors = _errors(copies, value, states) if len(copies) else np.full(len(value), np.nan)
     length = sum(map(len, trajectories)) * frame_ps
     samples = length / (2.0 * np.maximum(value[:-states], 0.5 * frame_ps))
     errors = np.where(samples[0] >= _FEWEST_RELAXATIONS, errors, np.nan)
@@ -77,17 +68,54 @@ def hidden_markov_model(trajectories: StateRuns, *, states: int, lag: int, frame
     return HiddenMarkovModel(lag, matrix, populations, times, _memberships(model, order))
 
 
-def _parts(trajectories: StateRuns, lag: int) -> list[Int[np.ndarray, " frames"]]:
+def fit_hidden(
+    parts: Sequence[Int[np.ndarray, " frames"]], *, states: int, lag: int, frame_ps: float
+) -> tuple[Any, Int[np.ndarray, " states"], Float64[np.ndarray, " all"], Float64[np.ndarray, "parts all"]]:
+    """Of all parts, and with every tenth left out in turn.
+
+    Returns:
+        The model of deeptime; order of its states, the most populated first; timescales (ps) and populations; and those
+        with parts left out, none where there are fewer than ten.
+
+    Raises:
+        InputError: fewer than two states, or more than microstates.
+    """
+    if states < 2:
+        raise InputError(f"a hidden Markov model of {states} states; give 2 or more")
+    fits = [_fit(parts, begin, lag) for begin in _begin(parts, states, lag)]
+    model = max(fits, key=lambda fit: fit.likelihood)
+    order = np.argsort(-model.transition_model.stationary_distribution)
+    copies = []
+    for group in range(_PARTS if len(parts) >= _PARTS else 0):
+        rest = [part for number, part in enumerate(parts) if number % _PARTS != group]
+        copies.append(_statistics(_fit(rest, model, lag), order, lag, frame_ps))
+    return model, order, _statistics(model, order, lag, frame_ps), np.array(copies)
+
+
+def jackknife(copies: Float64[np.ndarray, "parts all"]) -> Float64[np.ndarray, " all"]:
+    """Standard errors from values with one part of n left out at a time.
+
+    The error of few parts is itself badly known: by Student's t with n - 1 degrees of freedom it is wider by the root
+    of (n - 1) / (n - 3).
+    """
+    parts = len(copies)
+    variance = (parts - 1) / parts * ((copies - copies.mean(0)) ** 2).sum(0)
+    return np.sqrt(variance * (parts - 1) / (parts - 3))
+
+
+def cut_parts(trajectories: StateRuns, lag: int) -> list[Int[np.ndarray, " frames"]]:
     """Runs cut into pieces of about a tenth of the data, each of more than ten lags if possible."""
     length = max(10 * lag, sum(map(len, trajectories)) // _PARTS)
     pieces = []
     for run in trajectories:
-        pieces += np.array_split(np.asarray(run, dtype=np.int32), max(1, round(len(run) / length)))
+        pieces += np.array_split(np.asarray(run, dtype=np.int32), max(1, -(-len(run) // length)))
     return [piece for piece in pieces if len(piece) > lag]
 
 
-def _begin(parts: Sequence[Int[np.ndarray, " frames"]], states: int, lag: int) -> Any:
-    """Hidden states as PCCA+ has them; microstates outside of the connected set are seen from all alike."""
+def _begin(parts: Sequence[Int[np.ndarray, " frames"]], states: int, lag: int) -> list[Any]:
+    """Hidden states as PCCA+ has them, as they are and blurred: from states that hardly overlap the search may not find
+    how far they do. Microstates outside of the connected set are seen from all alike.
+    """
     from deeptime.markov import pcca
     from deeptime.markov.hmm import DiscreteOutputModel
     from deeptime.markov.hmm import HiddenMarkovModel as Model
@@ -102,7 +130,9 @@ def _begin(parts: Sequence[Int[np.ndarray, " frames"]], states: int, lag: int) -
     seen[:, counted.states] += (found.memberships * pi[:, None]).T
     coarse = found.memberships.T @ (pi[:, None] * matrix) @ found.memberships
     hidden, shares = reversible(np.clip((coarse + coarse.T) / 2.0, 1e-8, None))
-    return Model(hidden, DiscreteOutputModel(seen / seen.sum(1, keepdims=True)), shares)
+    sharp = seen / seen.sum(1, keepdims=True)
+    blurred = (1.0 - _BLUR) * sharp + _BLUR * shares @ sharp
+    return [Model(hidden, DiscreteOutputModel(output), shares) for output in (sharp, blurred)]
 
 
 def _fit(parts: Sequence[Int[np.ndarray, " frames"]], begin: Any, lag: int) -> Any:
@@ -128,12 +158,8 @@ def _errors(
     copies: Float64[np.ndarray, "parts all"], value: Float64[np.ndarray, " all"], states: int
 ) -> Float64[np.ndarray, " all"]:
     """Of times by their logarithms, then of populations."""
-    times = value[:-states] * _jackknife(np.log(copies[:, :-states]))
-    return np.concatenate([times, _jackknife(copies[:, -states:])])
-
-
-def _jackknife(copies: Float64[np.ndarray, "parts all"]) -> Float64[np.ndarray, " all"]:
-    return np.sqrt((len(copies) - 1) / len(copies) * ((copies - copies.mean(0)) ** 2).sum(0))
+    times = value[:-states] * jackknife(np.log(copies[:, :-states]))
+    return np.concatenate([times, jackknife(copies[:, -states:])])
 
 
 def _memberships(model: Any, order: Int[np.ndarray, " states"]) -> Float64[np.ndarray, "microstates states"]:

@@ -1,8 +1,8 @@
 """Vibrational density of states from velocities, and the infrared spectrum from dipoles or charges.
 
 Density of states: 1 / kT times the one-sided spectrum of the mass-weighted velocities (2 / kT times the two-sided one).
-The integral of the spectrum is sum m <v^2>, by equipartition kT for each degree of freedom; so that of the density is the
-number of degrees of freedom that move at that temperature.
+The integral of the spectrum is sum m <v^2>, by equipartition kT for each degree of freedom: that of the density counts
+the degrees of freedom that move at that temperature.
 
 Infrared: molar absorption N beta G / (12 eps0 c^2), G the one-sided spectrum of the rate of the dipole: a band's
 integral is the intensity (km/mol) that quantum chemistry gives for a normal mode. Classical motion needs a quantum

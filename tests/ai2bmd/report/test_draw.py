@@ -37,7 +37,7 @@ def files(trajectories, tmp_path_factory):
     made_up = folder / "j.csv"
     made_up.write_text("# Made up\nobservable,residue,value,error\n3J_HN_HA,1,6.0,0.5\n")
     settings = AnalysisSettings.model_validate(
-        {"temperature": "300 K", "kinetics": {"lag": "2 ps", "states": 2, "microstates": 20}}
+        {"temperature": "300 K", "kinetics": {"lag": "2 ps", "states": 2, "microstates": 20, "hidden_states": 2}}
     )
     write_study(trajectories, folder, settings=settings, experiment=analysis.read_experiment(made_up))
     return {path.stem: path.read_bytes() for path in (folder / "figures").glob("*.svg")}
@@ -70,6 +70,9 @@ def test_every_figure_of_a_report(trajectories, angles, kinetics, files, tmp_pat
         "scalar_couplings": draw.scalar_couplings(analysis.scalar_couplings(residues)),
         "experiment_scalar_couplings": draw.experiment(analysis.compare_couplings(residues, measured)),
         "timescales": draw.timescales(kinetics),
+        "hidden_timescales": draw.hidden_timescales(
+            analysis.hidden_timescales(kinetics.microstates.runs, states=2, lag=2, frame_ps=kinetics.features.frame_ps)
+        ),
         "states": draw.states(kinetics),
         "chapman_kolmogorov": draw.chapman_kolmogorov(kinetics),
         "committor": draw.committor(kinetics),
