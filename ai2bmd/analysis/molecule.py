@@ -28,7 +28,7 @@ def analysed_atoms(universe: Any, selection: str | None, *, where: str) -> Any:
         InputError: the selection cannot be understood, or fits no atom.
     """
     if selection is not None:
-        return choose(universe.atoms, selection, where=where)
+        return choose(universe.atoms, selection, where=f"{where}: selection")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         protein = universe.select_atoms("protein")
@@ -49,6 +49,11 @@ def analysed_atoms(universe: Any, selection: str | None, *, where: str) -> Any:
 
 def choose(atoms: Any, selection: str, *, where: str) -> Any:
     """Atoms of a group that a selection of MDAnalysis names.
+
+    Args:
+        atoms: the group.
+        selection: in MDAnalysis' language.
+        where: what an error names as the place of the selection: file and setting.
 
     Raises:
         InputError: it cannot be understood, or fits no atom.

@@ -24,6 +24,7 @@ from ai2bmd.analysis.molecule import analysed_atoms, choose, describe
 from ai2bmd.atom_selection import make_universe
 from ai2bmd.errors import InputError
 from ai2bmd.replicas.layout import ReplicaDirectory, is_replica_directory
+from ai2bmd.simulation.log import last_step
 from ai2bmd.simulation.run_directory import RunDirectory
 from ai2bmd.structure.files import read_prepared
 from ai2bmd.trajectory.damaged import open_readable
@@ -68,13 +69,17 @@ class Trajectory:
         """
         self.universe.trajectory.close()
 
-    def select(self, selection: str) -> Int64[np.ndarray, " chosen"]:
+    def select(self, selection: str, *, setting: str = "") -> Int64[np.ndarray, " chosen"]:
         """Places among the atoms analysed of those that a selection names, at the frame at hand.
+
+        Args:
+            selection: in MDAnalysis' language.
+            setting: what an error names as the place of the selection.
 
         Raises:
             InputError: it cannot be understood, or fits none of them.
         """
-        chosen = choose(self.atoms, selection, where=self.name)
+        chosen = choose(self.atoms, selection, where=f"{self.name}: {setting}" if setting else self.name)
         place = np.full(len(self.universe.atoms), -1)
         place[self.atoms.indices] = np.arange(len(self.atoms))
         return np.sort(place[chosen.indices])
@@ -177,7 +182,7 @@ def _open_run(directory: RunDirectory, *, name: str, selection: str | None) -> T
     for file in (directory.prepared, directory.trajectory):
         if not file.is_file():
             raise InputError(f"{directory.path} is not a run directory: {file.name} is missing")
-    prepared = read_prepared(directory.prepared)
+    prepared, logged = read_prepared(directory.prepared), last_step(directory.log)
     numbers = [atom.element.atomic_number for atom in prepared.topology.atoms()]
     with open_readable(directory.trajectory) as (hdf5, whole, planned):
         species = dataset(hdf5, PROTEIN.species)[:]
@@ -185,7 +190,7 @@ def _open_run(directory: RunDirectory, *, name: str, selection: str | None) -> T
             raise InputError(
                 f"{directory.trajectory} holds no whole frame; let the run go on with `ai2bmd resume {directory.path}`"
             )
-        times = dataset(hdf5, PROTEIN.time)[:whole]
+        times, steps = dataset(hdf5, PROTEIN.time)[:whole], dataset(hdf5, PROTEIN.step)[:whole]
         positions = dataset(hdf5, PROTEIN.position.value)[0]
     if not np.array_equal(species, numbers):
         raise InputError(
@@ -195,11 +200,16 @@ def _open_run(directory: RunDirectory, *, name: str, selection: str | None) -> T
     remarks = ()
     if whole < planned:
         remarks = (f"{name}: the trajectory is cut off; its first {whole} of {planned} frames are used",)
+    elif logged is not None and logged > steps[-1]:
+        remarks = (
+            f"{name}: frames are missing from the end of the trajectory; it ends at step {steps[-1]}, log.csv at step "
+            f"{logged}",
+        )
     _quiet()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         universe = make_universe(prepared.topology, positions)
-        if not remarks:
+        if whole == planned:
             universe.load_new(str(directory.trajectory), format="H5MD")
         atoms = analysed_atoms(universe, selection, where=name)
         molecule = describe(atoms)
@@ -248,8 +258,8 @@ def _load(topology: Path, trajectory: Path) -> tuple[Any, np.ndarray | None]:
         loaded, reason = _attempt(lambda: universe.load_new(str(trajectory), **kind))
     if loaded is None and "number of atoms" in reason:
         raise InputError(
-            f"{trajectory} has other atoms than the {len(universe.atoms)} of {topology}; give the topology that it was "
-            "written with"
+            f"{trajectory} has other atoms than the {len(universe.atoms)} of {topology}, or is cut off within its "
+            "first frame; give the topology that it was written with"
         )
     if loaded is None:
         raise InputError(

@@ -26,9 +26,11 @@ def run(arguments: argparse.Namespace) -> int:
     from ai2bmd.analysis.nmr.experiment import read_experiment
     from ai2bmd.analysis.trajectories import open_files, open_runs
     from ai2bmd.report.analysis_settings import AnalysisSettings, read_analysis_settings
+    from ai2bmd.report.exports import check_folder
     from ai2bmd.report.study_page import write_study
 
     output = _output(arguments)
+    check_folder(output)
     settings = AnalysisSettings() if arguments.config is None else read_analysis_settings(arguments.config)
     experiment = None if arguments.experiment is None else read_experiment(arguments.experiment)
     if arguments.runs:
@@ -51,8 +53,6 @@ def _output(arguments: argparse.Namespace) -> Path:
         missing = "--topology" if arguments.topology is None else "--trajectory"
         raise InputError(f"{missing} is missing; trajectories of other programs need a topology and a trajectory")
     if arguments.output is not None:
-        if arguments.output.exists() and not arguments.output.is_dir():
-            raise InputError(f"{arguments.output} is a file; give a folder for the report with -o")
         return arguments.output
     if len(arguments.runs) != 1:
         raise InputError("say with -o OUT where the report of several trajectories is to go")

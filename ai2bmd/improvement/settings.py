@@ -10,7 +10,8 @@ from ai2bmd.conformations.units import parse_units
 from ai2bmd.errors import InputError
 from ai2bmd.simulation.cluster_settings import ClusterSettings
 from ai2bmd.simulation.quantities import Gigabytes, Kelvin
-from ai2bmd.simulation.settings import REASONS, hint, read_settings
+from ai2bmd.simulation.reasons import reason_of
+from ai2bmd.simulation.settings import hint, read_settings
 
 _PATHS = ("store", "output", "model", "training")
 
@@ -117,7 +118,7 @@ def _sentence(error: pydantic.ValidationError) -> str:
     name = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":  # of the one section that there is
         return f"unknown setting {name!r}; {hint(str(first['loc'][-1]), list(ClusterSettings.model_fields))}"
-    reason = REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
+    reason = reason_of(dict(first))
     given = f", got {first['input']!r}" if name and first["type"] != "missing" else ""
     return f"{name + ': ' if name else ''}{reason}{given}"
 

@@ -11,7 +11,8 @@ from ai2bmd.correction import DEFAULT_COUPLING, Coupling
 from ai2bmd.device import Device
 from ai2bmd.errors import InputError
 from ai2bmd.simulation.quantities import Angstrom, Kelvin, Picoseconds
-from ai2bmd.simulation.settings import REASONS, hint, read_settings
+from ai2bmd.simulation.reasons import reason_of
+from ai2bmd.simulation.settings import hint, read_settings
 
 Part = Literal["structure", "nmr", "kinetics", "thermodynamics"]
 PARTS: tuple[Part, ...] = ("structure", "nmr", "kinetics", "thermodynamics")
@@ -25,9 +26,9 @@ class Folding(_Settings):
     """What counts as folded: one quantity with a threshold to either side, and between them the state last visited."""
 
     by: Literal["native-contacts", "rmsd"] = "native-contacts"
-    folded: float
+    folded: float = Field(allow_inf_nan=False)
     """Share of native contacts above, or RMSD (A) below which a frame is folded."""
-    unfolded: float
+    unfolded: float = Field(allow_inf_nan=False)
     """The same for unfolded."""
 
     @pydantic.model_validator(mode="after")
@@ -91,6 +92,14 @@ class AnalysisSettings(_Settings):
     """None: frames stay at the level that they were simulated at."""
     kinetics: Kinetics = Kinetics()
 
+    @pydantic.field_validator("parts")
+    @classmethod
+    def _each_once(cls, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+        for part in parts:
+            if parts.count(part) > 1:
+                raise ValueError(f"{part} is named {parts.count(part)} times; name each part once")
+        return parts
+
     @pydantic.field_validator("parametrisations")
     @classmethod
     def _known_relations(cls, names: dict[str, str]) -> dict[str, str]:
@@ -127,7 +136,7 @@ def _checked(values: dict[Any, Any], *, where: str) -> AnalysisSettings:
             raise InputError(
                 f"{where}: unknown setting {name!r}; {hint(str(first['loc'][-1]), _known(first))}"
             ) from error
-        reason = REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
+        reason = reason_of(dict(first))
         given = f", got {first['input']!r}" if name and first["type"] != "missing" else ""
         raise InputError(f"{where}: {name + ': ' if name else ''}{reason}{given}") from error
 

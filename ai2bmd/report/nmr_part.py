@@ -90,6 +90,9 @@ def _comparisons(
 
 def _distances(study: Study, experiment: Experiment) -> Comparison:
     measured = experiment.of(*DISTANCES)
+    for entry in measured:
+        for column in ("atoms_1", "atoms_2"):
+            study.trajectories[0].select(getattr(entry, column), setting=f"line {entry.line}, {column}")
     predicted = noe_distances(study.trajectories, [(entry.atoms_1, entry.atoms_2) for entry in measured])
     return compare(predicted, measured, source=experiment.source)
 

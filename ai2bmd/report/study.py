@@ -3,6 +3,9 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ai2bmd.analysis.nmr.experiment import Experiment
 from ai2bmd.analysis.structure import everything
@@ -88,12 +91,20 @@ def _structure_settings(settings: AnalysisSettings, parts: Collection[everything
     )
 
 
-def _reference(path: Path):
+def _reference(path: Path) -> Any:
     import MDAnalysis
 
+    if path.is_dir():
+        raise InputError(f"reference: {path} is a directory; name a structure file in it")
     if not path.is_file():
         raise InputError(f"reference: {path} does not exist")
     try:
-        return MDAnalysis.Universe(str(path))
+        universe: Any = MDAnalysis.Universe(str(path))
     except Exception as error:  # readers raise what they like
-        raise InputError(f"reference: {path} cannot be read as a structure ({error})") from error
+        reason = " ".join(str(error).split())
+        raise InputError(f"reference: {path} cannot be read as a structure ({reason})") from error
+    if not hasattr(universe, "trajectory"):
+        raise InputError(f"reference: {path} has no coordinates; name a structure file such as PDB or GRO")
+    if not np.isfinite(universe.atoms.positions).all():
+        raise InputError(f"reference: {path} has undefined coordinates; give a structure that has them all")
+    return universe

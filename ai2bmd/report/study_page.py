@@ -13,13 +13,12 @@ from ai2bmd.analysis.trajectories import Trajectory
 from ai2bmd.errors import InputError
 from ai2bmd.report.analysis_settings import AnalysisSettings
 from ai2bmd.report.enough import enough_section
-from ai2bmd.report.exports import write_exports
+from ai2bmd.report.exports import PAGE, check_folder, write_exports
 from ai2bmd.report.kinetics_part import kinetics_part
 from ai2bmd.report.methods import methods_section
 from ai2bmd.report.movie import movie_of, movie_section
 from ai2bmd.report.nmr_part import nmr_part
 from ai2bmd.report.one_run import course_sections, run_facts, verdict_html
-from ai2bmd.report.page import replace_text
 from ai2bmd.report.provenance import provenance_sections
 from ai2bmd.report.sections import Fact, Section, paragraph
 from ai2bmd.report.structure.page import structure_sections
@@ -50,6 +49,7 @@ def write_study(
     Raises:
         InputError: trajectories or settings cannot be used; what they do not suffice for is said in the report.
     """
+    check_folder(output)
     return write_page(make_study(trajectories, settings, experiment=experiment), output, earlier="remove")
 
 
@@ -80,10 +80,8 @@ def write_page(study: Study, output: Path, *, earlier: Literal["remove", "keep"]
         "movie": script_literal(movie.data()),
         "footer": html.escape(f"ai2bmd {__version__}: numbers in tables/, pictures in figures/{more}"),
     }
-    output.mkdir(parents=True, exist_ok=True)
-    write_exports(output, everything, earlier=earlier)
-    replace_text(output / "report.html", fill_page("report.html", values))
-    return output / "report.html"
+    write_exports(output, everything, page=fill_page("report.html", values), earlier=earlier)
+    return output / PAGE
 
 
 def _parts(study: Study) -> list[Section]:

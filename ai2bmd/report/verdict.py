@@ -49,7 +49,7 @@ def _ending(run: Run) -> tuple[str, bool]:
     if read_events(run.directory.guard_events).stopped:
         return f"The guard stopped the run after {reached:g} ps: the geometry broke, see guard.pdb.", False
     if reached + settings.save_every * settings.timestep_fs / 1000.0 <= planned:
-        return f"The run has reached {reached:g} of {planned:g} ps and can be resumed.", True
+        return f"The run has reached {reached:g} of {planned:g} ps; unless it is going on, it can be resumed.", True
     return f"The run is complete: {reached:g} ps.", True
 
 

@@ -21,7 +21,8 @@ COLUMNS = (
     "ns_per_day",
 )
 
-
+_TAIL_BYTES = 4096
+"""That hold a few rows."""
 ERROR_BARS = ("correction_std_eV", "max_force_std_eV_per_A")
 """Further columns where the model has a committee; the second one is empty where it was not computed."""
 
@@ -51,3 +52,17 @@ class RunLog(GrowingTable):
             row.append("" if state.correction_std_eV is None else f"{state.correction_std_eV:.6f}")
             row.append("" if spread is None else f"{spread.max():.6f}")
         self.append_row(row)
+
+
+def last_step(path: Path) -> int | None:
+    """The step of the last whole row; None where there is no log, or no row."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+        *rows, _ = file.read().decode("utf-8", errors="replace").split("\n")  # the last one ends with a new line
+    for row in reversed(rows):
+        first, _, rest = row.partition(",")
+        if first.isdigit() and rest:
+            return int(first)
+    return None

@@ -33,6 +33,7 @@ from ai2bmd.simulation.quantities import (
     PerPicosecond,
     Picoseconds,
 )
+from ai2bmd.simulation.reasons import reason_of
 from ai2bmd.simulation.restraints import Restraint
 from ai2bmd.simulation.stages import Stage, default_stages
 from ai2bmd.solvation import BoxShape, with_virtual_sites
@@ -288,26 +289,9 @@ def make_settings(values: Mapping[str, Any], *, where: str) -> RunSettings:
             keys = [field.alias or key for key, field in section.model_fields.items()]
             keys = {"sampling": known_keys(place), "restraints": list(Restraint.model_fields)}.get(str(place[0]), keys)
             raise InputError(f"{where}: unknown setting {name!r}; {hint(str(place[-1]), keys)}") from error
-        reason = REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
+        reason = reason_of(dict(first))
         given = f", got {first['input']!r}" if name else ""
         raise InputError(f"{where}: {name + ': ' if name else ''}{reason}{given}") from error
-
-
-REASONS = {
-    "missing": "is missing",
-    "tuple_type": "expected a list",
-    "model_type": "expected keys and values",
-    "string_type": "expected text",
-    "int_parsing": "expected a whole number",
-    "int_type": "expected a whole number",
-    "int_from_float": "expected a whole number",
-    "float_parsing": "expected a number",
-    "float_type": "expected a number",
-    "finite_number": "expected a finite number",
-    "bool_parsing": "expected true or false",
-    "bool_type": "expected true or false",
-}
-"""By pydantic's name of an error, where its own words are those of programmers."""
 
 
 def _place(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
@@ -344,7 +328,9 @@ def read_settings(path: Path) -> dict[str, Any]:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError as error:
         raise InputError(f"settings file {path} does not exist") from error
-    except (yaml.YAMLError, ValueError, IsADirectoryError) as error:  # ValueError: its encoding, or an impossible date
+    except IsADirectoryError as error:
+        raise InputError(f"{path} is a directory; name a settings file in it") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: its encoding, or an impossible date
         raise InputError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
     if values is None:
         return {}

@@ -48,8 +48,7 @@ def cluster_frames(
     total = sum(map(len, runs))
     sample = np.concatenate([run[:: max(1, -(-total // _FIT_FRAMES))] for run in runs]).astype(np.float32)
     if method == "kmeans":
-        count = int(np.clip(np.sqrt(total) / 2.0, _FEWEST, _MOST)) if count is None else count
-        model = _kmeans(sample, count, seed)
+        model = _kmeans(sample, total, count, seed)
     elif method == "regular":
         model = _regular(sample, spacing)
     else:
@@ -58,12 +57,20 @@ def cluster_frames(
     return Microstates(method, np.asarray(model.cluster_centers, dtype=np.float32), states)
 
 
-def _kmeans(sample: Float32[np.ndarray, "frames components"], count: int, seed: int) -> Any:
+def _kmeans(sample: Float32[np.ndarray, "frames components"], total: int, count: int | None, seed: int) -> Any:
     from deeptime.clustering import KMeans
 
-    if not 2 <= count <= len(np.unique(sample, axis=0)):
+    different = len(np.unique(sample, axis=0))
+    if count is None:
+        count = int(np.clip(np.sqrt(total) / 2.0, _FEWEST, _MOST))
+        if different < count:
+            raise InputError(
+                f"{total} frames, {different} of them different, are too few for the {count} states that a Markov "
+                "model has at least unless told otherwise; give longer runs"
+            )
+    if not 2 <= count <= different:
         raise InputError(
-            f"{count} states from {len(sample)} frames, {len(np.unique(sample, axis=0))} of them different; "
+            f"{count} states from {len(sample)} frames, {different} of them different; "
             "give 2 or more states, and no more than frames"
         )
     estimator: Any = KMeans(count, max_iter=_ITERATIONS, tolerance=1e-4, n_jobs=1)

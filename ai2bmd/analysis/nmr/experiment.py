@@ -28,6 +28,14 @@ from ai2bmd.errors import InputError
 COLUMNS = ("observable", "value", "error", "residue", "chain", "parametrisation", "atoms_1", "atoms_2")
 DISTANCES, VECTORS = ("NOE", "NOE_upper"), ("S2", "RDC")
 OBSERVABLES = (*COUPLINGS, *DISTANCES, *VECTORS)
+_RANGES = {
+    **dict.fromkeys(COUPLINGS, (-30.0, 30.0, "Hz")),
+    **dict.fromkeys(DISTANCES, (1.0, 50.0, "A")),
+    "RDC": (-50_000.0, 50_000.0, "Hz"),
+    "S2": (0.0, 1.1, ""),
+}
+"""What a value can be: of dipolar couplings that of two nuclei that do not move, of S2 a little above its limit, 1, for
+the error of the measurement."""
 _OF_EITHER_HYDROGEN = {name: name.replace("HA2", "HA").replace("HA3", "HA") for name in COUPLINGS}
 
 
@@ -84,6 +92,10 @@ def read_experiment(path: Path) -> Experiment:
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise InputError(f"experiment: {path} does not exist") from error
+    except IsADirectoryError as error:
+        raise InputError(f"experiment: {path} is a directory; name a table in it") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read ({error}); give a text file in UTF-8") from error
     return parse_experiment(text, name=str(path))
@@ -168,12 +180,13 @@ def _measurement(cells: Mapping[str, str], line: int, name: str) -> Measurement:
                 raise InputError(f"{place}: a {observable} needs {column}, a selection such as 'resid 3 and name HA'")
     elif observable in VECTORS:
         atoms = atoms[0] or "N", atoms[1] or "H"
+    value = _value(cells["value"], observable, place)
     parametrisation = cells.get("parametrisation", "")
     if observable in COUPLINGS:
         _check_relation(_OF_EITHER_HYDROGEN[observable], parametrisation, place)
     return Measurement(
         observable,
-        _number(cells["value"], "value", place),
+        value,
         error,
         None if observable in DISTANCES else _residue(cells.get("residue", ""), place, observable),
         cells.get("chain", ""),
@@ -198,6 +211,18 @@ def _number(text: str, column: str, place: str) -> float:
     if not np.isfinite(number):
         hint = "; write the decimal point as a point" if "," in text else ""
         raise InputError(f"{place}, column {column}: {text!r} is not a number{hint}")
+    return number
+
+
+def _value(text: str, observable: str, place: str) -> float:
+    """A number that the observable can have."""
+    number = _number(text, "value", place)
+    low, high, unit = _RANGES[observable]
+    if not low <= number <= high:
+        hint = "; distances are in A, 1 nm is 10 A" if observable in DISTANCES else ""
+        raise InputError(
+            f"{place}, column value: {observable} is {number:g}, expected {low:g} to {high:g} {unit}".rstrip() + hint
+        )
     return number
 
 

@@ -147,7 +147,7 @@ def find_clusters(source: Any, selection: str | None = None, *, cutoff_A: float 
         InputError: as of `ClustersOf`, or the selection fits no atom.
     """
     trajectories = as_trajectories(source)
-    atoms, words = chosen_atoms(trajectories[0], selection)
+    atoms, words = chosen_atoms(trajectories[0], selection, setting="selection")
     collector = ClustersOf(trajectories, take_sample(trajectories), atoms, cutoff_A=cutoff_A)
     stream(trajectories, [collector])
     return collector.clusters(words)

@@ -142,7 +142,7 @@ def rmsd(source: Any, selection: str | None = None, *, reference: Any = None) ->
         InputError: no frame, or the selection fits no atom.
     """
     trajectories = as_trajectories(source)
-    atoms, words = chosen_atoms(trajectories[0], selection)
+    atoms, words = chosen_atoms(trajectories[0], selection, setting="selection")
     collector = RMSD(Reference(reference_positions_A(trajectories[0], reference), atoms))
     stream(trajectories, [collector])
     return collector.result(trajectories, f"{words} RMSD", unit="\N{ANGSTROM SIGN}")
@@ -166,11 +166,13 @@ def rmsf(source: Any, superpose_on: str | None = None) -> Fluctuation:
     return collector.result(words)
 
 
-def chosen_atoms(trajectory: Trajectory, selection: str | None) -> tuple[Int64[np.ndarray, " chosen"], str]:
+def chosen_atoms(
+    trajectory: Trajectory, selection: str | None, *, setting: str = "superpose_on"
+) -> tuple[Int64[np.ndarray, " chosen"], str]:
     """Atoms to superpose on, and their name."""
     if selection is None:
         return superposed_atoms(trajectory.molecule)
-    return trajectory.select(selection), selection
+    return trajectory.select(selection, setting=setting), selection
 
 
 def first_frame_A(trajectory: Trajectory) -> Float64[np.ndarray, "atoms 3"]:

@@ -117,7 +117,7 @@ def principal_components(source: Any, selection: str | None = None) -> Principal
         InputError: too few frames or atoms, or the selection fits no atom.
     """
     trajectories = as_trajectories(source)
-    atoms, words = chosen_atoms(trajectories[0], selection)
+    atoms, words = chosen_atoms(trajectories[0], selection, setting="selection")
     collector = PrincipalComponentsOf(trajectories, mean_structure(take_sample(trajectories), atoms))
     stream(trajectories, [collector])
     return collector.components(words)

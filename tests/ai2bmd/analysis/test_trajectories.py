@@ -106,6 +106,16 @@ def test_a_run_that_was_cut_off_gives_its_whole_frames(shaken, examples, tmp_pat
         open_runs([run])
 
 
+def test_frames_that_the_log_tells_of_and_the_trajectory_lacks(shaken, examples, tmp_path):
+    run = make_run(tmp_path / "run", shaken(20), prepared=examples / "chignolin.pdb")
+    (run / "log.csv").write_text("step,time_ps\n18,9\n19,9.5\n2")  # its last row is being written
+    assert open_runs([run])[0].remarks == ()
+    (run / "log.csv").write_text("step,time_ps\n19,9.5\n24,12\n")
+    (opened,) = open_runs([run])
+    assert "it ends at step 19, log.csv at step 24" in opened.remarks[0]
+    assert len(read_all(opened)) == 20
+
+
 def test_frames_end_where_positions_are_not_finite(shaken, examples, tmp_path):
     run = make_run(tmp_path / "run", shaken(30), prepared=examples / "chignolin.pdb")
     with h5py.File(run / "trajectory.h5", "r+") as file:
@@ -128,6 +138,8 @@ def test_faulty_files_are_told_in_one_sentence(shaken, examples, tmp_path, write
     empty.touch()
     text.write_text("no trajectory")
     short.write_bytes(frames.read_bytes()[:100])
+    first_model = tmp_path / "first_model.pdb"
+    first_model.write_text("".join(topology.read_text().splitlines(keepends=True)[:90]))
     for files, words in (
         ((topology, tmp_path), "is a directory; name a file in it"),
         ((topology, empty), "empty.dcd is empty"),
@@ -135,6 +147,7 @@ def test_faulty_files_are_told_in_one_sentence(shaken, examples, tmp_path, write
         ((topology, text), "text.txt cannot be read as a trajectory"),
         ((topology, short), "short.dcd cannot be read as a trajectory"),
         ((text, frames), "text.txt cannot be read as a topology"),
+        ((topology, first_model), "has other atoms than .*, or is cut off within its first frame"),
         ((other, frames), "has other atoms than the 272 of .*trpcage.pdb"),
     ):
         with pytest.raises(InputError, match=words) as caught:

@@ -136,5 +136,9 @@ def test_refusals(features):
         project(features, lag=3000)
     with pytest.raises(InputError, match="more than 1000 states"):
         cluster_frames([np.arange(3000.0, dtype=np.float32)[:, None]], method="regular", spacing=1.0)
+    with pytest.raises(InputError, match="7 frames, 7 of them different, are too few for the 10 states"):
+        cluster_frames([np.arange(7.0, dtype=np.float32)[:, None]])
+    with pytest.raises(InputError, match="8 states from 7 frames"):
+        cluster_frames([np.arange(7.0, dtype=np.float32)[:, None]], count=8)
     with pytest.raises(InputError, match="different frames"):
         join_features(features, make_features([np.arange(5.0)], frame_ps=FRAME_PS))

@@ -69,7 +69,7 @@ def test_faulty_tables_name_place_and_cure(text, message):
 
 
 def test_files_that_cannot_be_read(tmp_path):
-    with pytest.raises(InputError, match=r"nowhere\.csv cannot be read"):
+    with pytest.raises(InputError, match=r"nowhere\.csv does not exist"):
         read_experiment(tmp_path / "nowhere.csv")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00o")
     with pytest.raises(InputError, match="give a text file in UTF-8"):
