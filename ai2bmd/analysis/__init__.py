@@ -112,7 +112,7 @@ _MODULES = {
     "shipped_tables": "nmr.experiment",
     "stability_of_ensembles": "thermodynamics.folding",
     "stability_of_runs": "thermodynamics.folding",
-    "state_shift": "thermodynamics.level_reweighting",
+    "state_shift": "thermodynamics.state_shift",
     "surface": "structure.surface",
     "transition_paths": "kinetics.paths",
     "umbrella_sampling": "thermodynamics.umbrella",

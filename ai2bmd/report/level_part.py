@@ -12,7 +12,8 @@ from ai2bmd.analysis.correlation import Pieces
 from ai2bmd.analysis.sufficiency import judge_estimate
 from ai2bmd.analysis.thermodynamics.free_energy import free_energy
 from ai2bmd.analysis.thermodynamics.level_energies import Level, level_changes, make_level
-from ai2bmd.analysis.thermodynamics.level_reweighting import LevelChange, reweight_level, state_shift
+from ai2bmd.analysis.thermodynamics.level_reweighting import LevelChange, reweight_level
+from ai2bmd.analysis.thermodynamics.state_shift import state_shift
 from ai2bmd.errors import InputError
 from ai2bmd.report.analysis_settings import Level as LevelSettings
 from ai2bmd.report.free_energies import free_energy_section

@@ -31,9 +31,8 @@ def sampling_sections(run: Run) -> tuple[Section, ...]:
 
 
 def _metadynamics(run: Run, settings: Metadynamics, columns: Columns) -> tuple[Section, ...]:
-    names = [variable.column for variable in settings.variables]
     gaussians = int(columns["gaussians"][-1])
-    pictures = _courses(columns, [*names, "bias_kcal_mol"])
+    pictures = draw_courses(run)
     courses = Section(
         "Metadynamics",
         _row(pictures),
@@ -51,7 +50,7 @@ def _metadynamics(run: Run, settings: Metadynamics, columns: Columns) -> tuple[S
     )
     if len(surface.axes) == 3:
         note += " Of three variables the third is summed over."
-    picture = draw_free_energy(surface)
+    picture = draw_free_energy_bias(run)
     return (courses, Section("Free energy", picture.html(), note, figures={"free_energy_bias": picture}))
 
 
@@ -147,6 +146,35 @@ def _courses(columns: Columns, names: list[str]) -> dict[str, Plot]:
                 draw_course(drawing.axes, time_ps, columns[name], color=color)
         pictures[f"course_{name}"] = drawing
     return pictures
+
+
+def draw_courses(run: Run) -> dict[str, Plot]:
+    """Variables and bias of metadynamics against time, by the names of their files.
+
+    Raises:
+        InputError: the run is of something else.
+    """
+    settings = _of_metadynamics(run)
+    columns = read_sampling_table(run.directory.sampling_table)
+    return _courses(columns, [*(variable.column for variable in settings.variables), "bias_kcal_mol"])
+
+
+def draw_free_energy_bias(run: Run) -> Plot:
+    """Free energy as the bias tells it.
+
+    Raises:
+        InputError: the run is not of metadynamics, or has no bias yet.
+    """
+    _of_metadynamics(run)
+    if not run.directory.free_energy_table.is_file():
+        raise InputError(f"{run.directory.path} has no bias yet; let it go on with `ai2bmd resume`")
+    return draw_free_energy(read_free_energy(run.directory.free_energy_table))
+
+
+def _of_metadynamics(run: Run) -> Metadynamics:
+    if not isinstance(run.settings.sampling, Metadynamics):
+        raise InputError(f"{run.directory.path} is not a run of metadynamics, which alone has variables with a bias")
+    return run.settings.sampling
 
 
 def _row(pictures: Mapping[str, Plot]) -> str:

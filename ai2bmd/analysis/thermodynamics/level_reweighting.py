@@ -24,7 +24,6 @@ from ai2bmd.analysis.thermodynamics.weights import (
     boltzmann_weights,
     check_weights,
 )
-from ai2bmd.errors import InputError
 
 _NARROW_KT = 2.0
 """Spread of dE in kT above which its tail, which the second cumulant takes as normal, decides."""
@@ -70,23 +69,28 @@ def reweight_level(
     exponents = [-np.asarray(piece, np.float64) / kT for piece in changes_kcal_mol]
     weights = boltzmann_weights(exponents)
     spread = float(np.concatenate(exponents).std())
-    if spread**2 < _HOPELESS:  # Kish of a normal difference is exp(-spread^2)
-        needed = f"some {fewest_samples * np.exp(spread**2):.0f} independent frames would do"
-    else:
-        needed = "more frames would be needed than can be simulated"
     check_weights(
         weights,
         what="reweighting to the other level",
-        cure=(
-            f"the energy difference of the levels varies by {spread:.1f} kT ({spread * kT:.1f} kcal/mol), for which "
-            f"{needed}; simulate longer, at a level between them, or with the model itself"
-        ),
+        cure=level_cure(spread, kT, fewest_samples=fewest_samples),
         fewest_samples=fewest_samples,
         largest_weight=largest_weight,
     )
     warning = _cumulant_warning(np.concatenate(exponents), spread)
     cumulant = second_cumulant(changes_kcal_mol, temperature_K)
     return LevelChange(weights, temperature_K, _exponential(exponents, kT), cumulant, warning, spread * kT)
+
+
+def level_cure(spread_kT: float, kT: float, *, fewest_samples: float = FEWEST_SAMPLES) -> str:
+    """What to do where too few frames carry the weight, by how far the energy difference spreads."""
+    if spread_kT**2 < _HOPELESS:  # Kish of a normal difference is exp(-spread^2)
+        needed = f"some {fewest_samples * np.exp(spread_kT**2):.0f} independent frames would do"
+    else:
+        needed = "more frames would be needed than can be simulated"
+    return (
+        f"the energy difference of the levels varies by {spread_kT:.1f} kT ({spread_kT * kT:.1f} kcal/mol), for which "
+        f"{needed}; simulate longer, at a level between them, or with the model itself"
+    )
 
 
 def _exponential(exponents: list[np.ndarray], kT: float) -> Estimate:
@@ -120,33 +124,3 @@ def _cumulant_warning(exponents: np.ndarray, spread: float) -> str:
     if abs(skewness) > _SKEWED:
         reasons.append(f"its distribution is skewed ({skewness:+.1f}), not normal")
     return f"second cumulant: {' and '.join(reasons)}" if reasons else ""
-
-
-def state_shift(changes_kcal_mol: Pieces, folded: Pieces, temperature_K: float, *, cumulant: bool = False) -> Estimate:
-    """What another level adds to the free energy of unfolding, kcal/mol: its dF of unfolded frames less that of folded.
-
-    Args:
-        changes_kcal_mol: dE of each frame, one array a run.
-        folded: 1 for each folded frame.
-        temperature_K: of both levels.
-        cumulant: to second order instead of by exponential average; for where that is refused.
-
-    Raises:
-        InputError: a state has no frames, or too few carry the weight in one.
-    """
-    found = []
-    for state, name in ((0.0, "unfolded"), (1.0, "folded")):
-        pieces = [
-            np.asarray(change, np.float64)[np.asarray(own) == state]
-            for change, own in zip(changes_kcal_mol, folded, strict=True)
-        ]
-        pieces = [piece for piece in pieces if len(piece)]
-        if not pieces:
-            raise InputError(f"reweighting: there is no {name} frame; give runs that have both states")
-        if cumulant:
-            found.append(second_cumulant(pieces, temperature_K))
-        else:
-            found.append(reweight_level(pieces, temperature_K).free_energy)
-    unfolded, native = found
-    samples = min(unfolded.effective_samples, native.effective_samples)
-    return Estimate(unfolded.value - native.value, float(np.hypot(unfolded.error, native.error)), samples, "kcal/mol")

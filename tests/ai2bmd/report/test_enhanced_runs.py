@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ai2bmd import draw
 from ai2bmd.analysis.thermodynamics.constants import GAS_CONSTANT_KCAL, thermal_energy
 from ai2bmd.cli import main
+from ai2bmd.errors import InputError
 
 TEMPERATURES_K = (300.0, 320.0, 340.0)
 EXCHANGE = {
@@ -132,6 +134,28 @@ def test_two_metadynamics_runs_are_reweighted_together(run_dipeptide, tmp_path):
     assert (
         "That at its time was not used: metadynamics: the bias at each time cannot be made again: 9 Gaussians" in page
     )
+
+
+def test_figures_of_enhanced_sampling_from_python(exchanges, run_dipeptide, tmp_path):
+    """The same as in the report, byte for byte; and why there are none."""
+    run = tmp_path / "run"
+    run_dipeptide(run, sampling=METADYNAMICS | {"every": 5}, seed=1)
+    output, _ = analyse([run], tmp_path / "out")
+    drawn = {
+        "course_phi_A1_deg": draw.course(run, "phi_A1_deg"),
+        "course_bias_kcal_mol": draw.course(run, "bias_kcal_mol"),
+        "free_energy_bias": draw.free_energy_bias(run),
+    }
+    for name, picture in drawn.items():
+        assert picture.svg == (output / "figures" / f"{name}.svg").read_bytes(), name
+    with pytest.raises(InputError, match="no course of 'psi'; choose one of phi_A1_deg, bias_kcal_mol"):
+        draw.course(run, "psi")
+    for function in (draw.free_energy_bias, lambda path: draw.course(path, "rmsd_A")):
+        with pytest.raises(InputError, match="is not a run of metadynamics"):
+            function(exchanges[0])
+    (run / "free_energy.csv").unlink()
+    with pytest.raises(InputError, match="has no bias yet"):
+        draw.free_energy_bias(run)
 
 
 def test_another_level_of_enhanced_sampling_is_not_silently_left_out(exchanges, tmp_path):

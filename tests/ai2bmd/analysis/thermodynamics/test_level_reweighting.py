@@ -6,7 +6,7 @@ import pytest
 from ai2bmd.analysis.thermodynamics.constants import thermal_energy
 from ai2bmd.analysis.thermodynamics.energy_cache import energies_of_frames
 from ai2bmd.analysis.thermodynamics.level_energies import correction_energies, level_changes, make_level
-from ai2bmd.analysis.thermodynamics.level_reweighting import reweight_level, second_cumulant, state_shift
+from ai2bmd.analysis.thermodynamics.level_reweighting import reweight_level, second_cumulant
 from ai2bmd.analysis.thermodynamics.weights import weighted_mean
 from ai2bmd.errors import InputError
 from ai2bmd.structure import read_prepared
@@ -61,17 +61,6 @@ def test_reweighting_without_overlap_is_refused():
     ):
         reweight_level([change(x, shift=10.0)], 300.0)
     assert abs(second_cumulant([change(x, shift=1.0)], 300.0).value) < 0.1
-
-
-def test_the_shift_of_a_state_is_that_of_its_frames():
-    generator = np.random.default_rng(5)
-    folded = (generator.random(4000) < 0.5).astype(float)
-    changes = generator.normal(scale=0.2, size=4000) + 1.5 * folded  # the folded state loses 1.5 kcal/mol
-    for cumulant in (False, True):
-        found = state_shift([changes], [folded], 300.0, cumulant=cumulant)
-        assert abs(found.value + 1.5) < 4.0 * found.error < 0.1
-    with pytest.raises(InputError, match="no unfolded frame"):
-        state_shift([changes], [np.ones(4000)], 300.0)
 
 
 def test_energies_are_computed_once_and_kept(tmp_path):
