@@ -35,6 +35,7 @@ _FUNCTIONS = {
     "order_parameters": "nmr.draw_order_parameters",
     "overlap": "ensembles.draw_overlap_of",
     "principal_components": "structure.ensembles.draw_components",
+    "quasi_harmonic": "quasi_harmonic.draw_quasi_harmonic",
     "radius_of_gyration": "structure.motion.draw_gyration",
     "ramachandran": "structure.dihedrals.draw_ramachandran",
     "reweighting": "reweighting.draw_level_change",

@@ -117,6 +117,7 @@ _MODULES = {
     "transition_paths": "kinetics.paths",
     "umbrella_sampling": "thermodynamics.umbrella",
     "unfolding_free_energy": "thermodynamics.folding",
+    "unwrapped": "kinetics.unwrapping",
     "vibrational_density": "kinetics.spectra",
     "weighted_mean": "thermodynamics.weights",
 }

@@ -60,6 +60,24 @@ class Kinetics(_Settings):
     """Of a hidden Markov model beside the Markov model; None: there is none."""
     hidden_lag_ps: Picoseconds | None = Field(default=None, alias="hidden_lag", gt=0)
     """Of that model; None: that of the Markov model."""
+    diffusion: str | None = None
+    """`molecule`, whose centre of mass it is, or a selection of atoms in MDAnalysis' language; None: there is none."""
+
+
+class Nmr(_Settings):
+    """Of the comparison with NMR."""
+
+    ired: bool = False
+    """Order parameters by iRED too, which needs no superposition."""
+
+
+class Thermodynamics(_Settings):
+    """Of free energies and entropies."""
+
+    quasi_harmonic: str | None = None
+    """Atoms whose quasi-harmonic entropy is estimated, in MDAnalysis' language, such as `not name H*`."""
+    umbrella: Path | None = None
+    """Table of umbrella windows, each with the file of its samples; the frames are then taken to be biased."""
 
 
 class Level(_Settings):
@@ -90,7 +108,9 @@ class AnalysisSettings(_Settings):
     folding: Folding | None = None
     level: Level | None = None
     """None: frames stay at the level that they were simulated at."""
+    nmr: Nmr = Nmr()
     kinetics: Kinetics = Kinetics()
+    thermodynamics: Thermodynamics = Thermodynamics()
 
     @pydantic.field_validator("parts")
     @classmethod
@@ -123,6 +143,10 @@ def read_analysis_settings(path: Path) -> AnalysisSettings:
     if settings.level is not None and settings.level.model is not None:
         level = settings.level.model_copy(update={"model": (folder / settings.level.model).resolve()})
         settings = settings.model_copy(update={"level": level})
+    if settings.thermodynamics.umbrella is not None:
+        umbrella = (folder / settings.thermodynamics.umbrella).resolve()
+        thermodynamics = settings.thermodynamics.model_copy(update={"umbrella": umbrella})
+        settings = settings.model_copy(update={"thermodynamics": thermodynamics})
     return settings
 
 
@@ -143,6 +167,12 @@ def _checked(values: dict[Any, Any], *, where: str) -> AnalysisSettings:
 
 def _known(error: Any) -> list[str]:
     """Names that the section of an unknown one has."""
-    sections: dict[str, type[pydantic.BaseModel]] = {"folding": Folding, "kinetics": Kinetics, "level": Level}
+    sections: dict[str, type[pydantic.BaseModel]] = {
+        "folding": Folding,
+        "kinetics": Kinetics,
+        "level": Level,
+        "nmr": Nmr,
+        "thermodynamics": Thermodynamics,
+    }
     section = sections[str(error["loc"][0])] if len(error["loc"]) > 1 else AnalysisSettings
     return [field.alias or name for name, field in section.model_fields.items()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,25 +14,18 @@ from ai2bmd.analysis.kinetics.counted_rates import counted_rates
 from ai2bmd.analysis.kinetics.features import Features, backbone_features, frame_interval_ps
 from ai2bmd.analysis.kinetics.hidden_markov import hidden_markov_model
 from ai2bmd.analysis.kinetics.hidden_timescales import hidden_timescales
-from ai2bmd.analysis.kinetics.spectra import infrared_from_charges, vibrational_density
-from ai2bmd.analysis.molecule import masses_u
 from ai2bmd.analysis.series import Series
 from ai2bmd.analysis.structure.everything import Absent
-from ai2bmd.environment import build_environment, partial_charges
 from ai2bmd.errors import InputError
 from ai2bmd.report.analysis_settings import Kinetics as Wanted
-from ai2bmd.report.dynamics import correlation_section, counted_rate_section, spectrum_section
+from ai2bmd.report.diffusion_part import diffusion_sections
+from ai2bmd.report.dynamics import correlation_section, counted_rate_section
 from ai2bmd.report.kinetics import hidden_section, kinetics_sections
 from ai2bmd.report.sections import Section, told
-from ai2bmd.trajectory.reader import read_velocities
+from ai2bmd.report.vibrations_part import vibrations
 
 if TYPE_CHECKING:
     from ai2bmd.report.study import Study
-
-_SLOWEST_FS = 4.0
-"""Time between frames above which the stretching of bonds to hydrogen (about 9 fs) is not resolved."""
-_MOST_VELOCITIES = 20_000_000
-"""Held in memory at once; of longer runs there are no spectra."""
 
 
 def kinetics_part(study: Study) -> tuple[Section, ...]:
@@ -44,12 +36,15 @@ def kinetics_part(study: Study) -> tuple[Section, ...]:
     """
     if not study.origin.plain:
         raise InputError("the frames are of enhanced sampling, which changes how fast things happen; give plain runs")
+    if study.settings.thermodynamics.umbrella is not None:
+        raise InputError("frames of umbrella windows say nothing of how fast things happen; give plain runs")
     interval_ps = frame_interval_ps([trajectory.time_ps for trajectory in study.trajectories])
     return (
         *told("Markov state model", lambda: _markov(study)),
         *_counted(study, interval_ps),
         *_memories(study, interval_ps),
-        *_vibrations(study, interval_ps),
+        *diffusion_sections(study, interval_ps),
+        *vibrations(study, interval_ps),
     )
 
 
@@ -145,29 +140,3 @@ def _counted(study: Study, interval_ps: float) -> tuple[Section, ...]:
         return (counted_rate_section(rates),)
 
     return told("Transitions counted", make)
-
-
-def _vibrations(study: Study, interval_ps: float) -> tuple[Section, ...]:
-    """Vibrational and infrared spectrum, where a run has stored velocities often enough to see bonds to hydrogen."""
-    temperature_K = study.origin.temperature_K
-    if study.run is None or temperature_K is None or 1000.0 * interval_ps > _SLOWEST_FS:
-        return ()
-    run, (trajectory,) = study.run.run, study.trajectories
-    velocities = read_velocities(run.directory.trajectory, most_values=_MOST_VELOCITIES)
-    if velocities is None:
-        return ()
-    atoms = trajectory.atoms.indices
-    own, frame_fs = [velocities[:, atoms]], 1000.0 * interval_ps
-
-    def density() -> tuple[Section, ...]:
-        masses = masses_u(trajectory.molecule)
-        found = vibrational_density(own, masses, frame_fs=frame_fs, temperature_K=temperature_K)
-        return (spectrum_section(found),)
-
-    def infrared() -> tuple[Section, ...]:
-        charges = partial_charges(build_environment(run.topology, solvent="gas"))[atoms]
-        found = infrared_from_charges(own, charges, frame_fs=frame_fs, temperature_K=temperature_K)
-        section = spectrum_section(found)
-        return (replace(section, note=f"{section.note} Of the force field's fixed charges: heights are rough."),)
-
-    return (*told("Vibrational density of states", density), *told("Infrared spectrum", infrared))

@@ -1,6 +1,7 @@
 """Scalar couplings of the backbone, and how predictions compare with measured values."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,6 +9,8 @@ from ai2bmd.analysis.estimate import Estimate
 from ai2bmd.analysis.nmr.comparison import Compared, Comparison
 from ai2bmd.analysis.nmr.couplings import Coupling, Couplings
 from ai2bmd.analysis.nmr.karplus import COUPLINGS
+from ai2bmd.analysis.nmr.order import IRED
+from ai2bmd.analysis.sufficiency import judge_estimate
 from ai2bmd.errors import InputError
 from ai2bmd.report.figures import BLUE, GREEN, GREY, INK, ORANGE, Plot, plot
 from ai2bmd.report.sections import Section, Table, paragraph, table
@@ -16,6 +19,13 @@ _ORDER = (
     "Henry, Szabo, Influence of vibrational motion on solid state line shapes and NMR relaxation, J. Chem. Phys. 82, "
     "4753 (1985)"
 )
+_IRED = (
+    "Prompers, Br\u00fcschweiler, General framework for studying the dynamics of folded and nonfolded proteins by NMR "
+    "relaxation spectroscopy and MD simulation, J. Am. Chem. Soc. 124, 4522 (2002)"
+)
+IRED_TITLE = "Order parameters by iRED"
+_PARTED = 2.0
+"""Ratio of the fifth and the sixth eigenvalue from which five modes are those of tumbling."""
 _SHOWN = "3J_HN_HA"
 _COLORS = (BLUE, ORANGE, GREEN, INK, GREY)
 _COUPLING_HEADER = ("chain", "residue", "name", "coupling", "value_Hz", "error_Hz", "relation_error_Hz", "relation")
@@ -70,6 +80,35 @@ def order_section(labels: Sequence[str], order: Sequence[Estimate], *, superpose
         methods="Order parameters of N-H are the long-time limit of the correlation function of the second Legendre "
         "polynomial.",
         citations=(_ORDER,),
+    )
+
+
+def ired_section(labels: Sequence[str], found: IRED) -> Section:
+    """Order parameters of the N-H bonds without a frame of the molecule, and whether tumbling can be told apart."""
+    drawing = draw_order_parameters(labels, found.order)
+    rows = [
+        (label, one.value, one.error, one.effective_samples) for label, one in zip(labels, found.order, strict=True)
+    ]
+    least = min(found.order, key=lambda one: one.effective_samples)
+    light, parted = judge_estimate("order parameters by iRED, fewest samples", least), found.gap >= _PARTED
+    gap = (
+        f"the fifth eigenvalue is {found.gap:.1f} times the sixth"
+        + (": tumbling and internal motion are parted" if parted else "")
+        + ("" if parted else ", too near to part tumbling from internal motion")
+    )
+    grade = light.grade if parted or light.grade == "poor" else "look"
+    return Section(
+        IRED_TITLE,
+        drawing.html(),
+        f"S\u00b2 of N-H by the isotropic reorientational eigenmode dynamics, without superposition: {gap}.",
+        figures={"order_parameters_ired": drawing},
+        tables={
+            "order_parameters_ired": Table(("residue", "s2", "standard_error", "effective_samples"), rows),
+            "ired_eigenvalues": Table(("mode", "eigenvalue"), list(enumerate(found.eigenvalues, start=1))),
+        },
+        methods="Order parameters of N-H were also computed by iRED, five eigenmodes being taken for tumbling.",
+        citations=(_IRED,),
+        quantities=(replace(light, grade=grade, reason=f"{light.reason}; {gap}"),),
     )
 
 

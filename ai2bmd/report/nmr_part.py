@@ -14,14 +14,14 @@ from ai2bmd.analysis.nmr.couplings import scalar_couplings
 from ai2bmd.analysis.nmr.dipolar import fit_alignment, largest_coupling_Hz
 from ai2bmd.analysis.nmr.experiment import DISTANCES, Experiment, Measurement
 from ai2bmd.analysis.nmr.karplus import COUPLINGS
-from ai2bmd.analysis.nmr.order import order_parameters
+from ai2bmd.analysis.nmr.order import ired_of, order_parameters
 from ai2bmd.analysis.nmr.overhauser import noe_distances
 from ai2bmd.analysis.stream import stream, take_sample
 from ai2bmd.analysis.structure.everything import Absent
 from ai2bmd.analysis.structure.motion import chosen_atoms, first_frame_A, mean_structure
 from ai2bmd.errors import InputError
-from ai2bmd.report.nmr import comparison_sections, coupling_sections, order_section
-from ai2bmd.report.sections import Section, paragraph
+from ai2bmd.report.nmr import IRED_TITLE, comparison_sections, coupling_sections, ired_section, order_section
+from ai2bmd.report.sections import Section, paragraph, told
 
 if TYPE_CHECKING:
     from ai2bmd.report.study import Study
@@ -57,7 +57,10 @@ def _amides(study: Study) -> tuple[Section, ...]:
         return ()
     labels = study.structure.dihedrals.residue_labels  # type: ignore[union-attr]
     names = [labels[residue] for residue in found]
-    return (order_section(names, order_parameters(_moments(study, pairs)), superposed=study.structure.atoms_used),)
+    section = order_section(names, order_parameters(_moments(study, pairs)), superposed=study.structure.atoms_used)
+    if not study.settings.nmr.ired:
+        return (section,)
+    return (section, *told(IRED_TITLE, lambda: (ired_section(names, ired_of(study.trajectories, pairs)),)))
 
 
 def _moments(study: Study, pairs: np.ndarray) -> BondMoments:

@@ -18,8 +18,12 @@ from ai2bmd.errors import InputError
 from ai2bmd.report.free_energies import free_energy_section
 from ai2bmd.report.kinetics_part import folding_series
 from ai2bmd.report.level_part import TITLE, level_part
+from ai2bmd.report.quasi_harmonic import TITLE as quasi_harmonic_title
+from ai2bmd.report.quasi_harmonic import quasi_harmonic_of, quasi_harmonic_section
 from ai2bmd.report.sections import Section, paragraph, told
 from ai2bmd.report.thermodynamics import enhanced_sections
+from ai2bmd.report.umbrella import TITLE as umbrella_title
+from ai2bmd.report.umbrella import umbrella_sections
 from ai2bmd.simulation.settings import RunSettings
 
 if TYPE_CHECKING:
@@ -53,15 +57,23 @@ def thermodynamics_part(study: Study) -> list[Section]:
     """
     if not study.origin.plain:
         return [*_enhanced(study), *_level(study)]
-    temperature_K = study.origin.temperature_K
+    temperature_K, wanted = study.origin.temperature_K, study.settings.thermodynamics
     if temperature_K is None:
         raise InputError("the temperature of the frames is not known; give `temperature: 300 K` in the settings")
+    if (umbrella := wanted.umbrella) is not None:
+        return [*told(umbrella_title, lambda: umbrella_sections(umbrella, temperature_K))]
     sections = [_profile(variables, temperature_K) for variables in _variables(study)]
     found = [section for section in sections if section.figures]
     if found:  # one sentence for all
         methods = f"Free energies are at {temperature_K:g} K. {_METHODS}"
         sections = [replace(section, methods=methods if section is found[0] else "") for section in sections]
-    return [*sections, *_folding(study, temperature_K), *_entropy(study), *_level(study)]
+    return [
+        *sections,
+        *_folding(study, temperature_K),
+        *_entropy(study),
+        *_quasi_harmonic(study, temperature_K),
+        *_level(study),
+    ]
 
 
 def _enhanced(study: Study) -> tuple[Section, ...]:
@@ -160,6 +172,18 @@ def _level(study: Study) -> tuple[Section, ...]:
         return (Section(TITLE, paragraph(f"Not possible: {reason}.")),)
     folded = None if study.settings.folding is None else (lambda: _assigned(study))
     return told(TITLE, lambda: level_part(study, wanted, variables=_variables(study), folded=folded))
+
+
+def _quasi_harmonic(study: Study, temperature_K: float) -> tuple[Section, ...]:
+    selection = study.settings.thermodynamics.quasi_harmonic
+    if selection is None:
+        return ()
+
+    def make() -> tuple[Section, ...]:
+        found = quasi_harmonic_of(study, selection, temperature_K)
+        return (quasi_harmonic_section(found, selection=selection),)
+
+    return told(quasi_harmonic_title, make)
 
 
 def _entropy(study: Study) -> tuple[Section, ...]:

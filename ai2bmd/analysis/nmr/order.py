@@ -19,14 +19,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int64
 
 from ai2bmd.analysis.errors_of_means import mean
 from ai2bmd.analysis.estimate import Estimate
-from ai2bmd.analysis.nmr.bond_vectors import BondMoments
+from ai2bmd.analysis.nmr.bond_vectors import BondMoments, directions
+from ai2bmd.analysis.stream import stride_for
+from ai2bmd.analysis.trajectories import Trajectory
 from ai2bmd.errors import InputError
 
 _TUMBLING = 5
+_MOST_VALUES = 60_000_000
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,25 @@ def ired(vectors: Sequence[Float[np.ndarray, "frames bonds 3"]], *, blocks: int 
         found = mean([run[:, bond] for run in series])
         estimates.append(Estimate(float(value), found.error, found.effective_samples))
     return IRED(tuple(estimates), tuple(eigenvalues[::-1].tolist()))
+
+
+def ired_of(
+    trajectories: Sequence[Trajectory], pairs: Int64[np.ndarray, "bonds 2"], *, most_values: int = _MOST_VALUES
+) -> IRED:
+    """By iRED, of bonds in trajectories; every so manieth frame where all would not fit into memory.
+
+    Raises:
+        InputError: fewer than seven bonds, or no frames.
+    """
+    every = stride_for(trajectories, max(1, most_values // (3 * len(pairs))))
+    vectors = [
+        np.concatenate(
+            [directions(chunk.positions_A, pairs).astype(np.float32) for chunk in one.chunks(stride=every)]
+            or [np.empty((0, len(pairs), 3), np.float32)]
+        )
+        for one in trajectories
+    ]
+    return ired([run for run in vectors if len(run)])
 
 
 def _correlations(vectors: Float[np.ndarray, "frames bonds 3"]) -> Float64[np.ndarray, "bonds bonds"]:

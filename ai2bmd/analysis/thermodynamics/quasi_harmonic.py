@@ -13,7 +13,7 @@ of the true distribution: minima between which the molecule goes, and all that i
 And both rise with the length of a run. So they compare like with like, at equal length, and are no absolute numbers.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,8 @@ class QuasiHarmonicEntropy:
     """The former from the first half of the frames alone."""
     frequencies_per_cm: Float64[np.ndarray, " modes"]
     """Of the modes, from the lowest."""
+    of_modes_cal_mol_K: Float64[np.ndarray, " modes"]
+    """What each adds to the entropy of Andricioaei and Karplus."""
     statement: str
     """What it means, and whether it has converged."""
 
@@ -81,9 +83,25 @@ def quasi_harmonic_entropy(
 
 
 def entropy_of_frames(
-    chunks: Chunks, masses_u: Float64[np.ndarray, " atoms"], temperature_K: float, *, frames: int
+    chunks: Chunks,
+    masses_u: Float64[np.ndarray, " atoms"],
+    temperature_K: float,
+    *,
+    frames: int,
+    runs: Sequence[int] = (),
 ) -> QuasiHarmonicEntropy:
-    """Of positions (A) that `chunks` gives anew each time it is called; see `quasi_harmonic_entropy`."""
+    """Of positions (A) that `chunks` gives anew each time it is called; see `quasi_harmonic_entropy`.
+
+    Args:
+        chunks: positions of all frames, of one run after the other.
+        masses_u: of the atoms.
+        temperature_K: of the thermostat.
+        frames: number of all.
+        runs: number of frames of each run; all are of one if there is none.
+
+    Raises:
+        InputError: too many atoms, or too few frames for so many.
+    """
     modes = 3 * len(masses_u) - 6
     if not 2 < len(masses_u) <= _MOST_ATOMS:
         raise InputError(
@@ -97,7 +115,7 @@ def entropy_of_frames(
         )
     mean = _mean(chunks, masses_u)
     counts, sums, products, deviations = _moments(chunks, mean, masses_u, frames)
-    inefficiency = statistical_inefficiency([deviations])
+    inefficiency = statistical_inefficiency(np.split(deviations, np.cumsum(runs)[:-1]) if len(runs) else [deviations])
     return _result(counts, sums, products, temperature_K, samples=frames / inefficiency)
 
 
@@ -160,17 +178,24 @@ def _result(
         Estimate(bound, float(errors[1]), samples, "cal/mol/K"),
         half,
         frequencies,
+        entropies_of_modes(whole[::-1], temperature_K)[0],
         statement,
     )
 
 
 def entropies(eigenvalues_u_A2: Float[np.ndarray, " modes"], temperature_K: float) -> tuple[float, float]:
     """Andricioaei's and Karplus's entropy and Schlitter's, cal/mol/K, from eigenvalues of the covariance."""
+    quantum, bound = entropies_of_modes(eigenvalues_u_A2, temperature_K)
+    return float(quantum.sum()), float(bound.sum())
+
+
+def entropies_of_modes(
+    eigenvalues_u_A2: Float[np.ndarray, " modes"], temperature_K: float
+) -> tuple[Float64[np.ndarray, " modes"], Float64[np.ndarray, " modes"]]:
+    """The same of each mode."""
     thermal_energy(temperature_K)  # refuses what is no temperature
     kT = _BOLTZMANN_J_K * temperature_K
     inverse = np.asarray(eigenvalues_u_A2, np.float64) * _U_A2 * kT / _HBAR_J_S**2  # (kT / hbar omega)^2
     x = np.minimum(1.0 / np.sqrt(inverse), 500.0)
-    quantum = (x / np.expm1(x) - np.log1p(-np.exp(-x))).sum()
-    bound = 0.5 * np.log1p(np.e**2 * inverse).sum()
     factor = 1000.0 * GAS_CONSTANT_KCAL
-    return float(factor * quantum), float(factor * bound)
+    return factor * (x / np.expm1(x) - np.log1p(-np.exp(-x))), factor * 0.5 * np.log1p(np.e**2 * inverse)

@@ -13,6 +13,7 @@ from ai2bmd.analysis.kinetics.spectra import (
     infrared_from_dipoles,
     vibrational_density,
 )
+from ai2bmd.analysis.kinetics.unwrapping import unwrapped
 from ai2bmd.errors import InputError
 
 TIME_PS = 20.0
@@ -97,6 +98,28 @@ def test_diffusion_through_a_periodic_box_with_noise_and_drift():
         diffusion([generator.uniform(0.0, 20.0, size=(200, 5, 3))], frame_ps=1.0, box_A=box)
     with pytest.raises(InputError, match="keep or remove"):
         diffusion([walk], frame_ps=1.0, drift="perhaps")
+
+
+def test_jumps_in_boxes_of_any_shape_are_undone():
+    """A truncated octahedron that breathes; with the wrong box (negative control) the walk is another."""
+    generator = np.random.default_rng(4)
+    walk = np.cumsum(generator.normal(0.0, 0.5, size=(3_000, 4, 3)), axis=0)
+    shape = np.array([[1.0, 0.0, 0.0], [1 / 3, 0.9428, 0.0], [-1 / 3, 0.4714, 0.8165]])
+    boxes = 20.0 * shape * (1.0 + 0.01 * generator.random((3_000, 1, 1)))
+    images = np.floor(walk @ np.linalg.inv(boxes))
+    wrapped = walk - images @ boxes
+    found = unwrapped(wrapped, boxes)
+    assert (np.diff(images, axis=0) != 0.0).any()
+    whole = diffusion([found], frame_ps=1.0).coefficient_A2_ps
+    assert whole.value == pytest.approx(0.125, rel=0.2)
+    fixed = unwrapped(walk - np.floor(walk @ np.linalg.inv(boxes[0])) @ boxes[0], np.repeat(boxes[:1], 3_000, axis=0))
+    assert fixed - fixed[0] == pytest.approx(walk - walk[0], abs=1e-9)
+    wrong = unwrapped(wrapped, 2.0 * boxes)
+    assert abs(wrong - wrong[0] - (walk - walk[0])).max() > 10.0
+    with pytest.raises(InputError, match="no periodic box"):
+        unwrapped(walk, np.zeros((3_000, 3, 3)))
+    with pytest.raises(InputError, match="more often"):
+        unwrapped(generator.uniform(0.0, 20.0, size=(100, 4, 3)), boxes[:100])
 
 
 def test_finite_size_correction():
