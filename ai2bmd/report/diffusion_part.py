@@ -92,8 +92,8 @@ def _numbers(frames: int) -> Int64[np.ndarray, " frames"]:
 def _check_size(trajectory: Trajectory, particles: int) -> None:
     if (values := 3 * particles * trajectory.frames) > _MOST_VALUES:
         raise InputError(
-            f"diffusion: {particles} atoms in {trajectory.frames} frames are {values} coordinates, and {_MOST_VALUES} are "
-            "the most; choose fewer atoms"
+            f"diffusion: {particles} atoms in {trajectory.frames} frames are {values} coordinates, and {_MOST_VALUES} "
+            "are the most; choose fewer atoms"
         )
 
 
@@ -107,7 +107,5 @@ def _told_of(study: Study, section: Section, *, boxed: bool) -> Section:
         )
         citations += [_UNWRAPPED, _SIZE]
     if any(one is not None and one.ensemble != "nve" for one in study.origin.settings):
-        notes.append(
-            "The thermostat is Langevin's, whose friction slows diffusion; in gas or implicit water it is all."
-        )
+        notes.append("The thermostat is Langevin's: its friction slows diffusion, in implicit water by itself.")
     return replace(section, note=" ".join([section.note, *notes]), citations=tuple(citations))

@@ -28,7 +28,7 @@ _MOST_VELOCITIES = 20_000_000
 def vibrations(study: Study, interval_ps: float) -> tuple[Section, ...]:
     """Vibrational and infrared spectrum, where runs have stored velocities often enough to see bonds to hydrogen."""
     temperature_K, frame_fs = study.origin.temperature_K, 1000.0 * interval_ps
-    if temperature_K is None or frame_fs > _SLOWEST_FS:
+    if temperature_K is None or frame_fs > 1.001 * _SLOWEST_FS:
         return ()
     own = _velocities(study)
     if not own:

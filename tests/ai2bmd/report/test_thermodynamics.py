@@ -16,7 +16,7 @@ from ai2bmd.report.ensembles import draw_overlap, heat_capacity_section, overlap
 from ai2bmd.report.free_energies import draw_profile, draw_surface, free_energy_section
 from ai2bmd.report.melting import draw_stability, melting_section
 from ai2bmd.report.reweighting import level_section
-from ai2bmd.report.thermodynamics import thermodynamics_sections
+from ai2bmd.report.thermodynamics import enhanced_sections
 from ai2bmd.sampling.settings import Metadynamics
 
 
@@ -93,7 +93,7 @@ def test_temperatures_of_replica_exchange_are_put_together(tmp_path: Path, run_d
     exchange = {"method": "replica-exchange", "temperatures": ["300 K", "330 K"], "variables": [{"phi": "A 1"}]}
     path = tmp_path / "run"
     sampling = run_dipeptide(path, time="10fs", sampling=exchange).sampling
-    (short,) = thermodynamics_sections(path, sampling)
+    (short,) = enhanced_sections([path], sampling)
     assert re.search("Not possible: 300 K: its . frames hold", short.body)
     table, generator = path / "sampling.csv", np.random.default_rng(5)
     rows = [table.read_text().splitlines()[0]]
@@ -105,26 +105,26 @@ def test_temperatures_of_replica_exchange_are_put_together(tmp_path: Path, run_d
             phi_deg = generator.normal(-80.0, 20.0)
             rows.append(f"{5 * step},0,{index},{temperature_K},{replicas[index]},{phi_deg:.6g},{energy_eV:.8g}")
     table.write_text("\n".join(rows) + "\n")
-    sections = thermodynamics_sections(path, sampling)
+    sections = enhanced_sections([path], sampling)
     titles = [section.title for section in sections]
     assert titles == ["Overlap of ensembles", "Heat capacity", "Free energy along phi A1 (\N{DEGREE SIGN})"]
     capacity = np.array(sections[1].tables["heat_capacity"].rows)
     assert (np.abs(capacity[:, 1] - 10.0 * 1.987e-3) < 4.0 * capacity[:, 2]).all()
     profile = np.array(sections[2].tables["free_energy_phi_A1_deg"].rows)
     assert abs(profile[np.argmin(profile[:, 1]), 0] + 80.0) < 25.0
-    assert thermodynamics_sections(path, None) == ()
+    assert enhanced_sections([path], None) == ()
 
 
 def test_metadynamics_that_is_too_short_says_so(tmp_path: Path, run_dipeptide):
     path, metadynamics = tmp_path / "run", {"method": "metadynamics", "variables": [{"phi": "A 1"}]}
     sampling = run_dipeptide(path, time="300fs", sampling=metadynamics).sampling
-    (section,) = thermodynamics_sections(path, sampling)
+    (section,) = enhanced_sections([path], sampling)
     assert "independent samples" in section.body
     assert "Not possible: phi_A1_deg" in section.body
 
 
 def test_a_table_that_is_damaged_is_told_in_its_place(tmp_path: Path):
     sampling = Metadynamics.model_validate({"method": "metadynamics", "variables": [{"phi": "A 1"}]})
-    (section,) = thermodynamics_sections(tmp_path, sampling)
+    (section,) = enhanced_sections([tmp_path], sampling)
     assert "Not possible" in section.body
     assert "is not a run directory" in section.body
