@@ -1,12 +1,14 @@
 """Spectra, correlation functions, diffusion and counted rates in the report."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ai2bmd.analysis.kinetics.correlation_times import CorrelationFunction
 from ai2bmd.analysis.kinetics.counted_rates import CountedRate, CountedRates
 from ai2bmd.analysis.kinetics.diffusion import Diffusion
 from ai2bmd.analysis.kinetics.spectra import Spectrum
-from ai2bmd.analysis.sufficiency import judge_estimate
+from ai2bmd.analysis.sufficiency import Sufficiency, judge_estimate
 from ai2bmd.report.figures import BLUE, ORANGE, Plot, plain_log, plot
 from ai2bmd.report.sections import Section, Table, table
 
@@ -92,8 +94,16 @@ def diffusion_section(name: str, found: Diffusion) -> Section:
         tables={"displacement": Table(("lag_ps", "displacement_A2", "standard_error_A2"), rows)},
         methods=f"The diffusion coefficient of {name} is the slope of the mean square displacement from {low:.4g} to "
         f"{high:.4g} ps.",
-        quantities=(judge_estimate(f"diffusion coefficient of {name}", found.coefficient_A2_ps),),
+        quantities=(_judged(name, found),),
     )
+
+
+def _judged(name: str, found: Diffusion) -> Sufficiency:
+    """Red also where it is no diffusion, however many the samples."""
+    light = judge_estimate(f"diffusion coefficient of {name}", found.coefficient_A2_ps)
+    if found.normal:
+        return light
+    return replace(light, grade="poor", reason=f"no diffusion: the exponent of time is {found.exponent}")
 
 
 def draw_displacement(name: str, found: Diffusion) -> Plot:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ai2bmd.analysis.molecule import masses_u
-from ai2bmd.analysis.sufficiency import judge_estimate
+from ai2bmd.analysis.sufficiency import Sufficiency, judge_estimate
 from ai2bmd.analysis.thermodynamics.quasi_harmonic import QuasiHarmonicEntropy, entropy_of_frames
 from ai2bmd.report.figures import BLUE, Plot, plot
 from ai2bmd.report.sections import Section, Table, table
@@ -58,8 +59,16 @@ def quasi_harmonic_section(found: QuasiHarmonicEntropy, *, selection: str) -> Se
         methods=f"Quasi-harmonic entropies of the atoms `{selection}` are from the covariance of their mass-weighted "
         "coordinates after superposition; errors are of a jackknife over ten blocks.",
         citations=_CITATIONS,
-        quantities=(judge_estimate("quasi-harmonic entropy", found.andricioaei_karplus),),
+        quantities=(_judged(found),),
     )
+
+
+def _judged(found: QuasiHarmonicEntropy) -> Sufficiency:
+    """Red also while it still rises, however many the samples."""
+    light = judge_estimate("quasi-harmonic entropy", found.andricioaei_karplus)
+    if found.converged:
+        return light
+    return replace(light, grade="poor", reason=f"{light.reason}; it still rises with the length of the run")
 
 
 def draw_quasi_harmonic(found: QuasiHarmonicEntropy) -> Plot:

@@ -45,6 +45,11 @@ class Diffusion:
     """The two lags."""
     remarks: tuple[str, ...]
 
+    @property
+    def normal(self) -> bool:
+        """Whether the displacement grows in proportion to time, within errors: otherwise there is no coefficient."""
+        return _is_normal(self.exponent)
+
 
 def diffusion(
     runs_A: Sequence[Float[np.ndarray, "frames particles dimensions"]],
@@ -161,10 +166,13 @@ def _blocks(
     return sums, counts
 
 
+def _is_normal(exponent: Estimate) -> bool:
+    return bool(abs(exponent.value - 1.0) <= _NORMAL + 2.0 * np.nan_to_num(exponent.error))
+
+
 def _remarks(exponent: Estimate, box_A: Float[np.ndarray, " dimensions"] | None, drift: str) -> tuple[str, ...]:
     remarks = []
-    allowed = _NORMAL + 2.0 * np.nan_to_num(exponent.error)
-    if abs(exponent.value - 1.0) > allowed:
+    if not _is_normal(exponent):
         what = "drift or free flight" if exponent.value > 1.0 else "a cage, or a trap"
         remarks.append(f"The displacement grows with time to the power {exponent.value:.2f}: {what}, not diffusion.")
     if box_A is not None:

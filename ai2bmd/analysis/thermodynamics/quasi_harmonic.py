@@ -48,6 +48,8 @@ class QuasiHarmonicEntropy:
     """Of the modes, from the lowest."""
     of_modes_cal_mol_K: Float64[np.ndarray, " modes"]
     """What each adds to the entropy of Andricioaei and Karplus."""
+    converged: bool
+    """Whether the first half of the frames gives as much, within two errors."""
     statement: str
     """What it means, and whether it has converged."""
 
@@ -168,10 +170,11 @@ def _result(
     half = entropies(eigenvalues(every[: _BLOCKS // 2]), temperature_K)[0]
     frequencies = np.sqrt(_BOLTZMANN_J_K * temperature_K / (whole[::-1] * _U_A2)) / (2.0 * np.pi * _CM_S)
     rise = quantum - half
+    converged = bool(abs(rise) < 2.0 * errors[0])
     statement = (
         "An upper bound, with anharmonic motion counted as one wide mode; compare systems at equal length only. "
         f"The first half of the frames alone gives {half:.1f} cal/mol/K, "
-        + ("as the whole does." if abs(rise) < 2.0 * errors[0] else f"{rise:+.1f} since: it has not converged.")
+        + ("as the whole does." if converged else f"{rise:+.1f} since: it has not converged.")
     )
     return QuasiHarmonicEntropy(
         Estimate(quantum, float(errors[0]), samples, "cal/mol/K"),
@@ -179,6 +182,7 @@ def _result(
         half,
         frequencies,
         entropies_of_modes(whole[::-1], temperature_K)[0],
+        converged,
         statement,
     )
 

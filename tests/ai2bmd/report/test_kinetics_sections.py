@@ -67,6 +67,10 @@ def test_sections_of_plain_dynamics(walks):
     steps = np.random.default_rng(1).normal(size=(2_000, 5, 3))
     moved = diffusion_section("water", diffusion([np.cumsum(steps, axis=0)], frame_ps=1.0))
     assert "exponent" in moved.note
+    assert moved.quantities[0].grade == "good"
+    flight = np.arange(2_000.0)[:, None, None] + steps
+    flown = diffusion_section("water", diffusion([flight], frame_ps=1.0)).quantities[0]
+    assert (flown.grade, flown.reason[:12]) == ("poor", "no diffusion")
     dipoles = np.random.default_rng(2).normal(size=(4_000, 3))
     spectrum = infrared_from_dipoles([dipoles], frame_fs=8.0, temperature_K=300.0, quantum_correction="standard")
     section = spectrum_section(spectrum)
