@@ -86,6 +86,7 @@ def contenders(molecules: Molecules, *, lmax: Literal[1, 2], device: torch.devic
         cutoff_A=CUTOFF_A,
         envelope="cosine",
         charge_features=False,
+        vector_limit=None,
         max_atomic_number=100,
     )
     ours = ViSNet(config)

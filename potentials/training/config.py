@@ -1,7 +1,7 @@
 """Settings of a training run: one YAML file, every key known, every value of the right type."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 import yaml
@@ -16,10 +16,15 @@ class _Settings(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
 
+def _one_or_several(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
 class DataSettings(_Settings):
     """Files of labelled molecules; names are relative to the folder given with --data, else to the settings file."""
 
-    units: str | None = None
+    units: Annotated[tuple[str, ...], pydantic.BeforeValidator(_one_or_several)] = ()
+    """One file or several; molecules of the same name belong together."""
     clusters: str | None = None
     cluster_share: float = Field(default=0.5, ge=0, le=1)
     """Fraction of the atoms of a step that come from clusters, where both files are given."""
@@ -116,7 +121,7 @@ class TrainingConfig(_Settings):
     def _consistent(self) -> "TrainingConfig":
         if (self.target == "correction") != (self.force_field is not None):
             raise ValueError("force_field belongs to target: correction, and only to it")
-        if self.data.units is None and self.data.clusters is None:
+        if not self.data.units and self.data.clusters is None:
             raise ValueError("data: give units, clusters or both")
         if "members" in self.model:
             raise ValueError("model.members: is what the finished model gets; give committee.members")

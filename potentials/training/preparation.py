@@ -30,9 +30,7 @@ class PreparedData:
 
 def load_data(config: TrainingConfig, folder: Path) -> Molecules:
     """All molecules of the files the settings name, held-out ones included."""
-    parts = []
-    if config.data.units is not None:
-        parts.append(load_units(folder / config.data.units))
+    parts = [load_units(folder / name) for name in config.data.units]
     if config.data.clusters is not None:
         parts.append(load_clusters(folder / config.data.clusters))
     return concatenate(parts)
@@ -40,7 +38,7 @@ def load_data(config: TrainingConfig, folder: Path) -> Molecules:
 
 def data_files(config: TrainingConfig, folder: Path) -> tuple[dict[str, str], ...]:
     """Name and SHA-256 of each data file."""
-    names = [name for name in (config.data.units, config.data.clusters) if name is not None]
+    names = [*config.data.units, *([config.data.clusters] if config.data.clusters else [])]
     return tuple({"name": Path(name).name, "sha256": file_sha256(folder / name)} for name in names)
 
 

@@ -13,6 +13,8 @@ class ViSNetConfig:
     `envelope` names the cutoff function: "smooth", a quintic polynomial with two continuous derivatives applied to
     scalar and vector messages, or "cosine", the original, applied to scalar messages only.
     `charge_features` adds the force field's partial charge to each atom's embedding.
+    `vector_limit` is the length that no vector feature of an atom exceeds, see `layers.limited`; null, as in the
+    original: no limit.
     `members` is the number of last layers, see `committee.py`.
     """
 
@@ -24,6 +26,7 @@ class ViSNetConfig:
     cutoff_A: float = 4.5
     envelope: Literal["smooth", "cosine"] = "smooth"
     charge_features: bool = True
+    vector_limit: float | None = 4.0
     max_atomic_number: int = 20
     members: int = 1
 
@@ -42,5 +45,7 @@ class ViSNetConfig:
             raise PotentialError(f"members: expected at least 1, got {self.members}")
         if not self.cutoff_A > 0:
             raise PotentialError(f"cutoff_A: expected a positive distance in Angstrom, got {self.cutoff_A}")
+        if self.vector_limit is not None and not self.vector_limit > 0:
+            raise PotentialError(f"vector_limit: expected a positive length, or null, got {self.vector_limit}")
         if self.envelope not in ("smooth", "cosine"):
             raise PotentialError(f"envelope: expected 'smooth' or 'cosine', got {self.envelope!r}")

@@ -7,6 +7,10 @@ Two identities make a layer cheaper without changing a number. Projections of ve
 applied to atoms, not to edges. And the vector rejections of the edge update, w - (w.d) d with d.d = lmax at both ends,
 have the product a.b + (lmax - 2) (a.d)(b.d): for lmax = 2 it is a.b alone, for lmax = 1 the second term remains.
 In the first layer vec is zero, so everything that multiplies it is left out.
+
+Where atoms come closer or lie further apart than in any training data, the radial filters are arbitrary; as a layer
+multiplies several of its inputs, three of them turn ten times too much into ten million times. So the vectors that a
+layer hands on are limited in length. All else is then limited too: scalars are normalised at each layer's entry.
 """
 
 from collections.abc import Sequence
@@ -22,6 +26,14 @@ from potentials.visnet.activation import silu
 from potentials.visnet.attention import attention_message
 from potentials.visnet.blockwise import EdgeFeatures, in_blocks, joined
 from potentials.visnet.config import ViSNetConfig
+
+
+def limited(
+    vec: Float[Tensor, "atoms components channels"], limit: float
+) -> Float[Tensor, "atoms components channels"]:
+    """Vectors made shorter than `limit`: v (1 + (|v| / limit)^4)^(-1/4), which leaves v as it is while it is short."""
+    relative = vec.square().sum(dim=1, keepdim=True) / limit**2
+    return vec * (1 + relative.square()) ** -0.25
 
 
 def blocks(out_blocks: int, channels: int, *, bias: bool = True) -> nn.Linear:
@@ -41,6 +53,7 @@ class MessageLayer(nn.Module):
         super().__init__()
         channels = config.hidden_channels
         self.is_first, self.lmax, self.num_heads = is_first, config.lmax, config.num_heads
+        self.vector_limit = config.vector_limit
         self.smooth = config.envelope == "smooth"
         self.updates_edges = not (is_first or is_last)  # with vec = 0 the first layer's edge update vanishes
         self.norm = nn.LayerNorm(channels)
@@ -76,10 +89,13 @@ class MessageLayer(nn.Module):
             updated.append(here._replace(f=f))
         update, message = self.output(joined(sums)), joined(vectors)
         if vec is None:
-            return x + update, message, updated
+            return x + update, self._limited(message), updated
         o1, o2, o3 = update.chunk(3, dim=1)
         x = x + (mixed[0] * mixed[1]).sum(dim=1) * o2 + o3
-        return x, vec + mixed[2] * o1[:, None, :] + message, updated
+        return x, self._limited(vec + mixed[2] * o1[:, None, :] + message), updated
+
+    def _limited(self, vec: Tensor) -> Tensor:
+        return vec if self.vector_limit is None else limited(vec, self.vector_limit)
 
     def _messages(
         self,

@@ -50,7 +50,13 @@ def test_energies_and_forces_agree(lmax, dtype, tolerance):
     reference.representation_model.distance = _GivenNeighbours(edges)
     ours = ViSNet(
         ViSNetConfig(
-            lmax=lmax, cutoff_A=5.0, envelope="cosine", charge_features=False, max_atomic_number=100, num_layers=3
+            lmax=lmax,
+            cutoff_A=5.0,
+            envelope="cosine",
+            charge_features=False,
+            vector_limit=None,
+            max_atomic_number=100,
+            num_layers=3,
         )
     ).to(dtype)
     load_torch_geometric(ours, reference.state_dict())

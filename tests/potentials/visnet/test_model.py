@@ -11,6 +11,7 @@ from torch import Tensor
 from potentials.errors import PotentialError
 from potentials.neighbours import build_edges
 from potentials.visnet import ViSNet, ViSNetConfig
+from potentials.visnet.layers import limited
 
 CONFIG = ViSNetConfig(hidden_channels=16, num_layers=3, num_heads=4, num_radial=8, cutoff_A=3.5)
 
@@ -128,3 +129,31 @@ def test_charges_matter_and_impossible_shapes_are_refused(unchecked):
     for wrong in ({"hidden_channels": 30}, {"lmax": 3}, {"cutoff_A": 0.0}, {"envelope": "step"}, {"num_layers": 0}):
         with pytest.raises(PotentialError, match=next(iter(wrong))):
             dataclasses.replace(CONFIG, **wrong)
+
+
+def test_vectors_are_limited_and_short_ones_untouched():
+    generator = torch.Generator().manual_seed(1)
+    vec = torch.randn(5, 8, 3, generator=generator, dtype=torch.float64) * torch.logspace(-3, 8, 5)[:, None, None]
+    lengths = limited(vec, 4.0).square().sum(dim=1).sqrt()
+    assert lengths.max() <= 4.0
+    short = vec[:1]
+    torch.testing.assert_close(limited(short, 4.0), short, rtol=1e-9, atol=0)
+    rotation = torch.linalg.qr(torch.randn(8, 8, generator=generator, dtype=torch.float64))[0]
+    turned = torch.einsum("ij,ajc->aic", rotation, vec)
+    torch.testing.assert_close(limited(turned, 4.0), torch.einsum("ij,ajc->aic", rotation, limited(vec, 4.0)))
+
+
+def test_energies_stay_bounded_where_filters_are_wild():
+    """Filters a hundred times too large, as they may be at distances that no training saw."""
+
+    def largest(limit: float | None) -> float:
+        model = _model(dataclasses.replace(CONFIG, vector_limit=limit))
+        energy, _ = _evaluate(model, *_molecule())
+        for layer in model.layers:
+            layer.message_filter.weight.data.mul_(100.0)
+        wild, forces = _evaluate(model, *_molecule())
+        assert torch.isfinite(forces).all()
+        return ((wild - energy).abs().max() / energy.abs().max()).item()
+
+    assert largest(4.0) < 100.0
+    assert largest(None) > 1e6
