@@ -24,6 +24,7 @@ from ai2bmd.errors import InputError
 BLUE, ORANGE, GREEN, GREY, INK = "#2f6fb5", "#d9772b", "#3b8f6b", "#8c98a4", "#1d2733"
 MAX_POINTS = 2000
 _PNG_DPI, _SCREEN_DPI = 150, 96
+_COLUMN_IN = 6.4
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: small, sharp, and in the reader's font
     "svg.hashsalt": "ai2bmd",  # the same run gives the same file
@@ -68,9 +69,11 @@ class Plot:
         return svg.getvalue()
 
     def html(self) -> str:
-        """The figure as an image element."""
+        """The figure as an image element; one over both columns in a box of its own, which can scroll."""
         data = base64.b64encode(self.svg).decode()
-        return f'<img alt="{html.escape(self.description)}" src="data:image/svg+xml;base64,{data}">'
+        image = f'<img alt="{html.escape(self.description)}" src="data:image/svg+xml;base64,{data}">'
+        broad = self.figure.get_figwidth() > _COLUMN_IN
+        return f'<div class="scroll broad">{image}</div>' if broad else image
 
     def write_png(self, path: Path) -> None:
         """Write the figure as a file of its own."""

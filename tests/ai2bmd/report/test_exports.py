@@ -13,7 +13,7 @@ from ai2bmd.report.enough import enough_section
 from ai2bmd.report.exports import write_exports
 from ai2bmd.report.figures import plot
 from ai2bmd.report.methods import methods_section
-from ai2bmd.report.sections import MAX_DOWNLOAD_BYTES, Section, Table
+from ai2bmd.report.sections import MAX_DOWNLOAD_BYTES, Section, Table, course_table
 
 
 @pytest.fixture
@@ -52,6 +52,14 @@ def test_tables_are_in_the_page_unless_they_are_large(section):
     large = Section("Large", "", tables={"numbers": Table(("x",), [(1.0,)] * (MAX_DOWNLOAD_BYTES // 2))})
     assert 'href="tables/numbers.csv"' in large.html()
     assert len(large.html()) < 1000
+
+
+def test_tables_of_very_many_frames_are_thinned():
+    column = np.arange(50_000.0)
+    rows = course_table(("time_ps", "double"), column, 2.0 * column).rows
+    assert len(rows) == 16_667
+    assert rows[:2] == [[0.0, 0.0], [3.0, 6.0]]
+    assert len(course_table(("time_ps",), column[:20_000]).rows) == 20_000
 
 
 def test_methods_say_what_was_done_and_no_more(section):

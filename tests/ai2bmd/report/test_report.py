@@ -9,11 +9,13 @@ import shutil
 import signal
 import subprocess
 
+import h5py
 import numpy as np
 import pytest
 
 from ai2bmd.cli import main
 from ai2bmd.report.report import analyse, write_report
+from ai2bmd.trajectory.layout import PROTEIN, dataset
 from ai2bmd.trajectory.reader import read_trajectory
 
 
@@ -195,6 +197,16 @@ def test_a_trajectory_that_is_cut_off_is_read_as_far_as_it_goes(make_run, tmp_pa
     assert "the trajectory is cut off" in page
     assert "<h2>Radius of gyration</h2>" in page
     assert (path / "trajectory.h5").read_bytes() == before
+
+
+def test_a_run_that_broke_is_read_up_to_there(make_run, tmp_path):
+    path = make_run(tmp_path / "broke", frames=12)
+    with h5py.File(path / "trajectory.h5", "r+") as hdf5:
+        dataset(hdf5, PROTEIN.position.value)[7, 3] = np.nan
+    page = write_report(path).read_text()
+    assert "ends before frame 8 of 12: its positions are not finite" in page
+    assert len((path / "tables" / "frames.csv").read_text().splitlines()) == 1 + 7
+    assert "Stable" not in page
 
 
 def test_no_frame(make_run, tmp_path, capsys):

@@ -29,6 +29,27 @@ def test_one_pass_gives_what_single_ones_do(shaken):
     assert sum(len(part) for part in found.surface.total.values) == 90
 
 
+def test_parts_can_be_chosen(shaken):
+    """What is asked for is the same as in everything; the rest is not there."""
+    everything = analyse_structure(shaken(40))
+    some = analyse_structure(shaken(40), StructureSettings(parts=["dihedrals", "fluctuation"]))
+    assert some.parts == ("fluctuation", "dihedrals")
+    assert np.array_equal(some.rmsd.joined(), everything.rmsd.joined())
+    assert np.array_equal(some.fluctuation.heavy_A, everything.fluctuation.heavy_A)
+    assert np.array_equal(some.dihedrals.angles.joined(), everything.dihedrals.angles.joined())
+    for part in ("rotamers", "surface", "clusters", "components"):
+        assert getattr(some, part) == Absent("it was not asked for")
+    assert analyse_structure(shaken(40), StructureSettings(parts=[])).parts == ()
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"), [(["surfaces"], "no 'surfaces'; expected some of fluctuation"), (["rotamers"], "'dihedrals'")]
+)
+def test_parts_that_are_not_there(shaken, parts, told):
+    with pytest.raises(InputError, match=told):
+        analyse_structure(shaken(2), StructureSettings(parts=parts))
+
+
 def test_one_frame(shaken):
     found = analyse_structure(shaken(1))
     assert set(absent(found)) == {"fluctuation", "clusters", "components"}
