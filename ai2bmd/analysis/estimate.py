@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float64
 from scipy import stats
 
 
@@ -28,8 +29,8 @@ class Estimate:
             return 0.0 if logarithmic else float("-inf"), float("inf")
         quantile = float(stats.t.ppf(0.5 + level / 2.0, df=self.effective_samples - 1.0))
         if logarithmic:
-            exponent = min(quantile * self.error / self.value, 700.0)  # beyond it is no number of double precision
-            return self.value * float(np.exp(-exponent)), self.value * float(np.exp(exponent))
+            low, high = logarithmic_interval(np.array(self.value), quantile * self.error / self.value)
+            return float(low), float(high)
         return self.value - quantile * self.error, self.value + quantile * self.error
 
     def __str__(self) -> str:
@@ -47,6 +48,14 @@ class Estimate:
         value, error = round(self.value, digits), round(self.error, digits)
         places = max(digits, 0)
         return f"{value:.{places}f} \N{PLUS-MINUS SIGN} {error:.{places}f}{unit}"
+
+
+def logarithmic_interval(
+    values: Float64[np.ndarray, "*shape"], half_widths: Float64[np.ndarray, "*shape"] | float
+) -> Float64[np.ndarray, "2 *shape"]:
+    """Lower and upper ends about values above 0, by half the width that intervals of their logarithms have."""
+    factors = np.exp(np.minimum(half_widths, 700.0))  # beyond it is no number of double precision
+    return np.array([values / factors, values * factors])
 
 
 def _short(value: float) -> str:

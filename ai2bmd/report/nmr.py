@@ -91,11 +91,8 @@ def ired_section(labels: Sequence[str], found: IRED) -> Section:
     ]
     least = min(found.order, key=lambda one: one.effective_samples)
     light, parted = judge_estimate("order parameters by iRED, fewest samples", least), found.gap >= _PARTED
-    gap = (
-        f"the fifth eigenvalue is {found.gap:.1f} times the sixth"
-        + (": tumbling and internal motion are parted" if parted else "")
-        + ("" if parted else ", too near to part tumbling from internal motion")
-    )
+    told = ": tumbling and internal motion are parted" if parted else ", too near to part tumbling from internal motion"
+    gap = f"the fifth eigenvalue is {found.gap:.1f} times the sixth{told}"
     grade = light.grade if parted or light.grade == "poor" else "look"
     return Section(
         IRED_TITLE,

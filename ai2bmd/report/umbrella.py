@@ -1,6 +1,7 @@
 """Umbrella windows of a study: a table of biases with the samples of each window, put together by MBAR."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,13 +78,4 @@ def _profile(found: UmbrellaSampling) -> Section:
         f"Of {count} umbrella windows with harmonic biases the free energy along {names} was reweighted to the "
         "unbiased ensemble in bins."
     )
-    return Section(
-        section.title,
-        section.body,
-        section.note,
-        wide=section.wide,
-        figures=section.figures,
-        tables=section.tables,
-        methods=methods,
-        citations=_CITATIONS,
-    )
+    return replace(section, methods=methods, citations=_CITATIONS)

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from scipy import stats
 
+from ai2bmd.analysis.estimate import logarithmic_interval
 from ai2bmd.analysis.kinetics.hidden_markov import cut_parts, fit_hidden, jackknife
 from ai2bmd.analysis.kinetics.transitions import StateRuns, check_lag
 from ai2bmd.errors import InputError
@@ -59,8 +60,7 @@ class HiddenTimescales:
     def intervals_ps(self, level: float = 0.95) -> Float64[np.ndarray, "2 lags processes"]:
         """Lower and upper ends of the intervals, in logarithms."""
         quantile = float(stats.norm.ppf(0.5 + level / 2.0))  # of few parts errors are wider already
-        factors = np.exp(np.minimum(quantile * self.errors_ps / self.timescales_ps, 700.0))
-        return np.array([self.timescales_ps / factors, self.timescales_ps * factors])
+        return logarithmic_interval(self.timescales_ps, quantile * self.errors_ps / self.timescales_ps)
 
 
 def hidden_timescales(

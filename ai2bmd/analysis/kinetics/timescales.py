@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from scipy import stats
 
+from ai2bmd.analysis.estimate import logarithmic_interval
 from ai2bmd.analysis.kinetics.markov_model import relaxation_times
 from ai2bmd.analysis.kinetics.resampling import spread, spread_of_logarithm
 from ai2bmd.analysis.kinetics.reversible import reversible
@@ -60,8 +61,7 @@ class ImpliedTimescales:
         """Lower and upper ends of the statistical intervals, in logarithms, of Student's t for the blocks."""
         errors = [[spread_of_logarithm(process, blocks=self.blocks) for process in lag.T] for lag in self.sampled_ps]
         quantile = float(stats.t.ppf(0.5 + level / 2.0, df=max(self.blocks - 1, 1)))
-        factors = np.exp(np.minimum(quantile * np.array(errors), 700.0))
-        return np.array([self.timescales_ps / factors, self.timescales_ps * factors])
+        return logarithmic_interval(self.timescales_ps, quantile * np.array(errors))
 
     @property
     def relaxations(self) -> float:

@@ -162,7 +162,7 @@ def test_lag_is_chosen_where_the_timescale_is_known_best(double_well, misplaced)
 @pytest.mark.parametrize("border", [-0.45, 0.0])
 def test_timescale_at_the_chosen_lag_covers_the_exact_one(double_well, border):
     """60 repeats of a projected process, whose model is wrong at short lags: with what it may still rise the error bar
-    is honest; the statistical one alone (negative control) is not."""
+    is honest; the statistical one alone (negative control, by value and error) is not."""
     exact = double_well.chain.timescales(1)[0] * FRAME_PS
     walks = (double_well.places[double_well.chain.run(frames=16_000, copies=120, seed=11)] > border).astype(int)
     covered, statistical, chosen = 0, 0, 0
@@ -172,13 +172,14 @@ def test_timescale_at_the_chosen_lag_covers_the_exact_one(double_well, border):
         if choice.lag is None:
             continue
         model = markov_model(runs, lag=choice.lag, frame_ps=FRAME_PS, lag_rise=choice.rise)
-        intervals = [one.timescales(1)[0].interval() for one in (model, replace(model, lag_rise=0.0))]
+        alone = replace(replace(model, lag_rise=0.0).timescales(1)[0], scale="linear")
+        intervals = [model.timescales(1)[0].interval(), alone.interval()]
         chosen += 1
         covered += intervals[0][0] <= exact <= intervals[0][1]
         statistical += intervals[1][0] <= exact <= intervals[1][1]
     assert chosen >= 25
     assert covered >= 0.88 * chosen
-    assert statistical < 0.8 * chosen
+    assert statistical < 0.75 * chosen
 
 
 def test_chapman_kolmogorov_fails_at_too_short_a_lag(copies, misplaced):
