@@ -27,7 +27,8 @@ from potentials.quantum_chemistry.nuclear_gradient import nuclear_gradient
 
 _COARSE_GRID, _COARSE_GRADIENT = 0, 1e-2
 _CORRECTED_GRADIENTS = (1e-3, 3e-5)
-_MOST_CYCLES = 60
+_MOST_CYCLES, _MOST_COARSE_CYCLES = 60, 30
+_LEVEL_SHIFT_Eh = 0.3
 _BUFFERS_MB = 800
 
 
@@ -61,33 +62,56 @@ def _converged(molecule: gto.Mole, method: Method) -> tuple[Any, str]:
     """The converged mean field, and what it took beyond the usual.
 
     Raises:
-        QuantumChemistryError: neither DIIS, nor damping with a level shift, nor second-order steps converge.
+        QuantumChemistryError: occupied and empty orbitals are not in order, or neither DIIS, nor a level shift, nor
+            second-order steps converge.
     """
+    rescued = ""
     coarse = _mean_field(molecule, method, grid_level=_COARSE_GRID)
     coarse.conv_tol_grad = _COARSE_GRADIENT
+    coarse.max_cycle = _MOST_COARSE_CYCLES
     coarse.kernel()
+    if not coarse.converged:
+        rescued, coarse.level_shift = "level shift", _LEVEL_SHIFT_Eh
+        coarse.kernel()  # from the first guess: what swings is worse
+        _require_gap(coarse, method)
     field = _mean_field(molecule, method, grid_level=method.grid_level)
-    field.with_df = coarse.with_df
+    field.with_df, field.level_shift = coarse.with_df, coarse.level_shift
     core = coarse.get_hcore()
     for tolerance in _CORRECTED_GRADIENTS:
         _correct_grid(coarse, field, core)
         coarse.conv_tol_grad = tolerance
         coarse.kernel(dm0=coarse.make_rdm1())
     field.kernel(dm0=coarse.make_rdm1())
-    if field.converged:
-        return field, ""
-    field.level_shift, field.damp = 0.3, 0.3
-    field.kernel(dm0=field.make_rdm1())
-    if field.converged:
-        return field, "level shift and damping"
-    second = field.newton()
-    second.kernel(dm0=field.make_rdm1())
-    if second.converged:
-        return second, "second-order steps"
-    raise QuantumChemistryError(
-        f"{method.name}: the SCF does not converge in {_MOST_CYCLES} cycles, nor with level shift and damping, nor by "
-        "second-order steps; is the charge right, and the molecule in one piece?"
-    )
+    if not field.converged:
+        rescued, field.level_shift = "level shift", _LEVEL_SHIFT_Eh
+        field.kernel(dm0=field.make_rdm1())
+    if not field.converged:
+        rescued, field.level_shift = "second-order steps", 0.0
+        field = field.newton()
+        field.kernel(dm0=field.make_rdm1())
+    if not field.converged:
+        raise QuantumChemistryError(
+            f"{method.name}: the SCF does not converge in {_MOST_CYCLES} cycles, nor with a level shift, nor by "
+            "second-order steps; is the charge right, and the molecule in one piece?"
+        )
+    _require_gap(field, method)
+    return field, rescued
+
+
+def gap_Eh(field: Any) -> float:
+    """Energy of the lowest empty orbital less that of the highest occupied one; below 0 they are not in order."""
+    energies, occupied = _array(field.mo_energy), _array(field.mo_occ) > 0
+    return float(energies[~occupied].min() - energies[occupied].max() - field.level_shift)
+
+
+def _require_gap(field: Any, method: Method) -> None:
+    gap_eV = gap_Eh(field) * Hartree
+    if gap_eV <= 0.0:
+        raise QuantumChemistryError(
+            f"{method.name}: no ground state: the highest occupied orbital lies {-gap_eV:.2f} eV above the lowest empty "
+            "one. Opposite charges far apart in a vacuum do that to functionals with little exact exchange; leave the "
+            "conformation out, or label it with wb97m-d3bj/def2-tzvppd"
+        )
 
 
 def _correct_grid(coarse: Any, field: Any, core: Any) -> None:
@@ -144,6 +168,7 @@ def _record(method: Method, field: Any, extra: Corrections, *, rescued: str) -> 
         "converged": bool(field.converged),
         "cycles": int(field.cycles),
         "rescued_by": rescued,
+        "gap_eV": gap_Eh(field) * Hartree,
         "basis_functions": int(field.mol.nao),
         "dispersion_eV": extra.dispersion_Eh * Hartree,
         "counterpoise_eV": extra.counterpoise_Eh * Hartree,

@@ -121,6 +121,29 @@ def test_an_scf_that_does_not_converge_says_so(monkeypatch):
         label_molecule(*WATER, 0, "m06-2x/6-31g*")
 
 
+def test_with_a_level_shift_the_label_is_the_same(monkeypatch):
+    numbers, positions = OXONIUM
+    usual = label_molecule(numbers, positions, 1, "r2scan-3c")
+    monkeypatch.setattr(density_functional, "_MOST_COARSE_CYCLES", 2)
+    shifted = label_molecule(numbers, positions, 1, "r2scan-3c")
+    assert (usual.record["rescued_by"], shifted.record["rescued_by"]) == ("", "level shift")
+    assert shifted.record["gap_eV"] == pytest.approx(usual.record["gap_eV"], abs=1e-3)
+    assert shifted.energy_eV == pytest.approx(usual.energy_eV, abs=1e-5)
+    np.testing.assert_allclose(shifted.forces_eV_A, usual.forces_eV_A, atol=1e-3)
+
+
+def test_charges_apart_have_no_ground_state_without_exact_exchange():
+    """Formate and ammonium 9 A apart: the electron would leave the one for the other."""
+    numbers = np.array([6, 8, 8, 1, 7, 1, 1, 1, 1])
+    ammonium = np.array([[0, 0, 0], [0.6, 0.6, 0.6], [-0.6, -0.6, 0.6], [0.6, -0.6, -0.6], [-0.6, 0.6, -0.6]])
+    positions = np.concatenate([FORMATE, ammonium + [0.0, 0.0, 9.0]])
+    reason = r"no ground state: .* 2\.\d+ eV above .*wb97m-d3bj/def2-tzvppd"
+    with pytest.raises(QuantumChemistryError, match=reason):
+        label_molecule(numbers, positions, 0, "r2scan-3c")
+    hybrid = label_molecule(numbers, positions, 0, "m06-2x/6-31g*")
+    assert hybrid.record["gap_eV"] > 0.5
+
+
 @pytest.mark.parametrize(
     "numbers, positions, charge, method, reason",
     [
