@@ -1,12 +1,12 @@
 #!/usr/bin/env python
-"""Frames that only test: two helices in dynamics, and alanine and proline dipeptide with held backbone angles.
+"""Frames that only test: helices in dynamics, and alanine and proline dipeptide with held backbone angles.
 
     python scripts/reference_frames.py -o data/reference-frames.h5 [--molecules ala5 ...]
     ai2bmd label data/reference-frames.h5 -o data/reference-r2scan-3c.h5
 
-ACE-AAAAA-NME and ACE-EAAAK-NME, which has a charge at either end, start as alpha helices and are simulated by amber19
-in GBn2 at 300 K; so is chignolin, a hairpin, with `--molecules chignolin`. The dipeptides are minimised by amber19 in
-vacuum with phi and psi (proline: psi) held on a grid.
+ACE-AAAAA-NME, ACE-AAAAK-NME with one charge and ACE-EAAAK-NME, which has a charge at either end, start as alpha helices
+and are simulated by amber19 in GBn2 at 300 K; so is chignolin, a hairpin, with `--molecules chignolin`. The dipeptides
+are minimised by amber19 in vacuum with phi and psi (proline: psi) held on a grid.
 """
 
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOperatorIssue=false
@@ -30,7 +30,7 @@ from ai2bmd.process import prepare_process
 from ai2bmd.structure import prepare_structure
 from potentials.label_store import Frame
 
-HELICES = {"ala5": "AAAAA", "eaaak": "EAAAK"}
+HELICES = {"ala5": "AAAAA", "aaaak": "AAAAK", "eaaak": "EAAAK"}
 HELIX_DEGREES = {"phi": -62.0, "psi": -43.0}
 TEMPERATURE_K, FRAMES, APART_PS = 300.0, 4, 5.0
 MAPS = {"mid-ALA": 45.0, "mid-PRO": 30.0}
