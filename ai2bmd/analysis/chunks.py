@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Int64
+from jaxtyping import Bool, Float, Float32, Float64, Int64
 
 from ai2bmd.analysis.superposition import superpose
 from ai2bmd.imaging import ProteinImaging
@@ -18,6 +18,7 @@ from fragmentation.topology import ProteinTopology
 _COORDINATES = 1_000_000
 """Of a chunk: some MB, as are what analyses make of it."""
 _MOST_FRAMES = 4000
+_SAME_PLACE_A = 1e-4
 Boxes = Float64[np.ndarray, "frames 3 3"] | None
 
 
@@ -112,8 +113,8 @@ class ForeignFrames:
 def read_chunks(source: FrameSource, molecule: ProteinTopology, *, frames: int, stride: int = 1) -> Iterator[Chunk]:
     """Every `stride`-th frame in chunks, molecules whole where there is a box.
 
-    The last chunk says so if the frames end before their number: where the file cannot be read, or positions are not
-    finite (a simulation that has blown up does not come back).
+    The last chunk says so if the frames end before their number: where the file cannot be read, positions are not finite
+    (a simulation that has blown up does not come back), or atoms lie on each other (coordinates that were never written).
     """
     imaging = ProteinImaging(len(molecule.atom_names), molecule.bonds)
     wanted = np.arange(0, frames, stride)
@@ -121,9 +122,11 @@ def read_chunks(source: FrameSource, molecule: ProteinTopology, *, frames: int, 
     for first in range(0, len(wanted), size):
         numbers = wanted[first : first + size]
         positions, boxes, reason = source.read(numbers)
-        broken = np.flatnonzero(~np.isfinite(positions).all((1, 2)))
+        infinite, coincident = ~np.isfinite(positions).all((1, 2)), _coincident(positions)
+        broken = np.flatnonzero(infinite | coincident)
         if len(broken):
-            positions, reason = positions[: broken[0]], "its positions are not finite"
+            reason = "its positions are not finite" if infinite[broken[0]] else "atoms lie on each other"
+            positions = positions[: broken[0]]
         ends = f"frame {numbers[len(positions)] + 1} of {frames}: {reason}" if reason else ""
         if boxes is not None:
             positions = make_whole(positions, boxes[: len(positions)], imaging, molecule.bonds)
@@ -131,6 +134,16 @@ def read_chunks(source: FrameSource, molecule: ProteinTopology, *, frames: int, 
             yield Chunk(numbers[: len(positions)], positions, ends)
         if ends:
             return
+
+
+def _coincident(positions_A: Float32[np.ndarray, "frames atoms 3"]) -> Bool[np.ndarray, " frames"]:
+    """Whether two atoms of a frame are at one place; such atoms are neighbours in the order of their x."""
+    found = np.zeros(len(positions_A), dtype=bool)
+    close = np.flatnonzero((np.diff(np.sort(positions_A[..., 0], axis=1), axis=1) < _SAME_PLACE_A).any(1))
+    order = np.argsort(positions_A[close, :, 0], axis=1)
+    steps = np.diff(np.take_along_axis(positions_A[close], order[..., None], axis=1), axis=1)
+    found[close] = (np.abs(steps) < _SAME_PLACE_A).all(2).any(1)
+    return found
 
 
 def make_whole(

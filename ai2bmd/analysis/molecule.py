@@ -22,13 +22,15 @@ _NOT_ANALYSED = "(water or resname HOH WAT SOL NA CL K MG CA ZN NA+ CL- K+ SOD C
 def analysed_atoms(universe: Any, selection: str | None, *, where: str) -> Any:
     """The atoms of a selection; without one those of the protein, or all but water and ions if there is none.
 
-    Any residue with a backbone is protein, whatever its name (D-amino acids, modified ones).
+    All, where the topology names neither atoms nor residues. Any residue with a backbone is protein, whatever its name (D-amino acids, modified ones).
 
     Raises:
         InputError: the selection cannot be understood, or fits no atom.
     """
     if selection is not None:
         return choose(universe.atoms, selection, where=f"{where}: selection")
+    if not (hasattr(universe.atoms, "names") and hasattr(universe.atoms, "resnames")):
+        return universe.atoms
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         protein = universe.select_atoms("protein")

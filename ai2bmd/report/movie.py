@@ -145,7 +145,8 @@ def _pdb(
             number = molecule.residue_numbers[here].strip()
             code = number[-1] if number[-1:].isalpha() else ""
             residue = part.addResidue(molecule.residue_names[here], chain, number.removesuffix(code), code or " ")
-        element = app.Element.getByAtomicNumber(int(molecule.atomic_numbers[atom]))
+        nuclear = int(molecule.atomic_numbers[atom])
+        element = app.Element.getByAtomicNumber(nuclear) if nuclear else None
         part.addAtom(molecule.atom_names[atom], element, residue)
         previous = here
     pdb = io.StringIO()

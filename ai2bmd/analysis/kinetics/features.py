@@ -103,7 +103,9 @@ def frame_interval_ps(times_ps: Sequence[Float64[np.ndarray, " frames"]]) -> flo
     if not len(steps):
         raise InputError("every trajectory has a single frame, which tells nothing of motion")
     middle = float(np.median(steps))
-    if not (middle > 0.0 and np.allclose(steps, middle, rtol=1e-2)):
+    if middle <= 0.0:
+        raise InputError("the times that are stored do not increase, so nothing is known of time; write them anew")
+    if not np.allclose(steps, middle, rtol=1e-2):
         raise InputError(
             f"the frames are {steps.min():.4g} to {steps.max():.4g} ps apart; what is counted in time needs frames at "
             "equal intervals: analyse the trajectories apart, or write them anew at one interval"

@@ -8,7 +8,10 @@ import MDAnalysis
 import numpy as np
 import pytest
 
+from ai2bmd.analysis.kinetics.features import frame_interval_ps
+from ai2bmd.analysis.molecule import analysed_atoms
 from ai2bmd.analysis.stream import stream, take_sample
+from ai2bmd.analysis.structure.everything import analyse_structure
 from ai2bmd.analysis.structure.motion import rmsd
 from ai2bmd.analysis.trajectories import from_universe, open_files, open_runs
 from ai2bmd.errors import InputError
@@ -131,6 +134,28 @@ def test_frames_end_where_positions_are_not_finite(shaken, examples, tmp_path):
         open_runs([run])
 
 
+def test_frames_end_where_atoms_lie_on_each_other(shaken):
+    universe = shaken(30)
+    frames = universe.trajectory.get_array()
+    frames[20, 7, :2] = frames[20, 90, :2]  # negative control: the same x and y, another z
+    frames[25, 7] = frames[25, 90]
+    opened = from_universe(universe, name="a.xtc")
+    reading = stream([opened], [])
+    assert reading.frames == (25,)
+    assert reading.remarks == ("a.xtc: ends before frame 26 of 30: atoms lie on each other",)
+    frames[0] = 0.0
+    with pytest.raises(InputError, match=r"a\.xtc: nothing can be used from frame 1 of 30: atoms lie on each other"):
+        analyse_structure([opened])
+
+
+def test_times_that_stand_still_tell_nothing_of_time():
+    assert frame_interval_ps([np.arange(5.0), np.arange(3.0)]) == 1.0
+    with pytest.raises(InputError, match="times that are stored do not increase"):
+        frame_interval_ps([np.zeros(5)])
+    with pytest.raises(InputError, match="the frames are 1 to 2 ps apart"):
+        frame_interval_ps([np.array([0.0, 1.0, 3.0])])
+
+
 def test_faulty_files_are_told_in_one_sentence(shaken, examples, tmp_path, write_frames):
     topology, other = examples / "chignolin.pdb", examples / "trpcage.pdb"
     frames = write_frames(shaken(3), tmp_path / "frames.dcd")
@@ -192,6 +217,8 @@ def test_atoms_analysed_by_default(shaken, examples):
     universe.atoms.names = [f"X{number}" for number in range(166)]
     opened = from_universe(universe)
     assert set(opened.molecule.residue_names) == {"LIG"}
+    nameless = MDAnalysis.Universe.empty(3, trajectory=True)
+    assert len(analysed_atoms(nameless, None, where="a.xyz")) == 3
     universe.atoms.residues.resnames = ["HOH"] * 10
     with pytest.raises(InputError, match="nothing but water and ions"):
         from_universe(universe)

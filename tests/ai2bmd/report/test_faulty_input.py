@@ -105,3 +105,13 @@ def test_a_report_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
     monkeypatch.undo()
     write_exports(tmp_path, [Section("New", "", tables=numbers)], page="new")
     assert (tmp_path / "report.html").read_text() == "new"
+
+
+def test_coordinates_without_residues_and_with_unknown_elements(tmp_path):
+    """A plain XYZ file has a report of what needs no names."""
+    frames = [f"3\n\nX 0 0 0\nC 1 1 1\nN 2 {y} 2\n" for y in (2.0, 2.2, 2.1)]
+    path = tmp_path / "a.xyz"
+    path.write_text("".join(frames))
+    assert main(["analyze", "--topology", str(path), "--trajectory", str(path), "-o", str(tmp_path / "out")]) == 0
+    rows = (tmp_path / "out" / "tables" / "frames.csv").read_text().splitlines()
+    assert len(rows) == 4
