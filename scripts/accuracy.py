@@ -79,7 +79,8 @@ def peptides(data: Path, pictures: Path, cache: Path, schemes: list[str]) -> str
     return "\n".join(
         [
             "## Peptides\n",
-            "`ala5` is ACE-AAAAA-NME, `aaaak` ACE-AAAAK-NME, `eaaak` ACE-EAAAK-NME, frames of dynamics at 300 K that began as alpha helices "
+            "`ala5` is ACE-AAAAA-NME, `aaaak` ACE-AAAAK-NME, `eaaak` ACE-EAAAK-NME, frames of dynamics at 300 K that "
+            "began as alpha helices "
             f"(`scripts/reference_frames.py`), against {METHOD} of the whole peptide. Nothing like them is among the "
             "labels that were trained on. A model alone is in the coupling `whole`.\n",
             markdown(rows),

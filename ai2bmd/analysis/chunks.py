@@ -113,8 +113,8 @@ class ForeignFrames:
 def read_chunks(source: FrameSource, molecule: ProteinTopology, *, frames: int, stride: int = 1) -> Iterator[Chunk]:
     """Every `stride`-th frame in chunks, molecules whole where there is a box.
 
-    The last chunk says so if the frames end before their number: where the file cannot be read, positions are not finite
-    (a simulation that has blown up does not come back), or atoms lie on each other (coordinates that were never written).
+    The last chunk says so if the frames end before their number: where the file cannot be read, positions are not
+    finite (a simulation that has blown up does not come back), or atoms lie on each other (they were never written).
     """
     imaging = ProteinImaging(len(molecule.atom_names), molecule.bonds)
     wanted = np.arange(0, frames, stride)
@@ -122,11 +122,12 @@ def read_chunks(source: FrameSource, molecule: ProteinTopology, *, frames: int, 
     for first in range(0, len(wanted), size):
         numbers = wanted[first : first + size]
         positions, boxes, reason = source.read(numbers)
-        infinite, coincident = ~np.isfinite(positions).all((1, 2)), _coincident(positions)
-        broken = np.flatnonzero(infinite | coincident)
-        if len(broken):
-            reason = "its positions are not finite" if infinite[broken[0]] else "atoms lie on each other"
-            positions = positions[: broken[0]]
+        for usable, otherwise in (
+            (np.all(np.isfinite(positions), axis=(1, 2)), "its positions are not finite"),
+            (~_coincident(positions), "atoms lie on each other"),
+        ):
+            if not np.all(usable[: len(positions)]):
+                positions, reason = positions[: int(np.argmin(usable))], otherwise
         ends = f"frame {numbers[len(positions)] + 1} of {frames}: {reason}" if reason else ""
         if boxes is not None:
             positions = make_whole(positions, boxes[: len(positions)], imaging, molecule.bonds)
@@ -139,10 +140,10 @@ def read_chunks(source: FrameSource, molecule: ProteinTopology, *, frames: int, 
 def _coincident(positions_A: Float32[np.ndarray, "frames atoms 3"]) -> Bool[np.ndarray, " frames"]:
     """Whether two atoms of a frame are at one place; such atoms are neighbours in the order of their x."""
     found = np.zeros(len(positions_A), dtype=bool)
-    close = np.flatnonzero((np.diff(np.sort(positions_A[..., 0], axis=1), axis=1) < _SAME_PLACE_A).any(1))
+    close = np.flatnonzero(np.any(np.diff(np.sort(positions_A[..., 0], axis=1), axis=1) < _SAME_PLACE_A, axis=1))
     order = np.argsort(positions_A[close, :, 0], axis=1)
     steps = np.diff(np.take_along_axis(positions_A[close], order[..., None], axis=1), axis=1)
-    found[close] = (np.abs(steps) < _SAME_PLACE_A).all(2).any(1)
+    found[close] = np.any(np.all(np.abs(steps) < _SAME_PLACE_A, axis=2), axis=1)
     return found
 
 

@@ -22,7 +22,8 @@ _NOT_ANALYSED = "(water or resname HOH WAT SOL NA CL K MG CA ZN NA+ CL- K+ SOD C
 def analysed_atoms(universe: Any, selection: str | None, *, where: str) -> Any:
     """The atoms of a selection; without one those of the protein, or all but water and ions if there is none.
 
-    All, where the topology names neither atoms nor residues. Any residue with a backbone is protein, whatever its name (D-amino acids, modified ones).
+    Any residue with a backbone is protein, whatever its name (D-amino acids, modified ones). Where the topology names
+    no residues, all atoms are analysed.
 
     Raises:
         InputError: the selection cannot be understood, or fits no atom.

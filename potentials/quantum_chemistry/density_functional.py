@@ -108,9 +108,9 @@ def _require_gap(field: Any, method: Method) -> None:
     gap_eV = gap_Eh(field) * Hartree
     if gap_eV <= 0.0:
         raise QuantumChemistryError(
-            f"{method.name}: no ground state: the highest occupied orbital lies {-gap_eV:.2f} eV above the lowest empty "
-            "one. Opposite charges far apart in a vacuum do that to functionals with little exact exchange; leave the "
-            "conformation out, or label it with wb97m-d3bj/def2-tzvppd"
+            f"{method.name}: no ground state: the highest occupied orbital lies {-gap_eV:.2f} eV above the lowest "
+            "empty one. Opposite charges far apart in a vacuum do that to functionals with little exact exchange; "
+            "leave the conformation out, or label it with wb97m-d3bj/def2-tzvppd"
         )
 
 

@@ -136,7 +136,7 @@ def test_charges_apart_have_no_ground_state_without_exact_exchange():
     """Formate and ammonium 9 A apart: the electron would leave the one for the other."""
     numbers = np.array([6, 8, 8, 1, 7, 1, 1, 1, 1])
     ammonium = np.array([[0, 0, 0], [0.6, 0.6, 0.6], [-0.6, -0.6, 0.6], [0.6, -0.6, -0.6], [-0.6, 0.6, -0.6]])
-    positions = np.concatenate([FORMATE, ammonium + [0.0, 0.0, 9.0]])
+    positions = np.concatenate([FORMATE, ammonium + np.array([0.0, 0.0, 9.0])])
     reason = r"no ground state: .* 2\.\d+ eV above .*wb97m-d3bj/def2-tzvppd"
     with pytest.raises(QuantumChemistryError, match=reason):
         label_molecule(numbers, positions, 0, "r2scan-3c")
