@@ -124,7 +124,7 @@ def read_chunks(source: FrameSource, molecule: ProteinTopology, *, frames: int, 
         positions, boxes, reason = source.read(numbers)
         for usable, otherwise in (
             (np.all(np.isfinite(positions), axis=(1, 2)), "its positions are not finite"),
-            (~_coincident(positions), "atoms lie on each other"),
+            (~coincident(positions), "atoms lie on each other"),
         ):
             if not np.all(usable[: len(positions)]):
                 positions, reason = positions[: int(np.argmin(usable))], otherwise
@@ -137,11 +137,11 @@ def read_chunks(source: FrameSource, molecule: ProteinTopology, *, frames: int, 
             return
 
 
-def _coincident(positions_A: Float32[np.ndarray, "frames atoms 3"]) -> Bool[np.ndarray, " frames"]:
-    """Whether two atoms of a frame are at one place; such atoms are neighbours in the order of their x."""
+def coincident(positions_A: Float32[np.ndarray, "frames atoms 3"]) -> Bool[np.ndarray, " frames"]:
+    """Whether two atoms of a frame are at one place."""
     found = np.zeros(len(positions_A), dtype=bool)
     close = np.flatnonzero(np.any(np.diff(np.sort(positions_A[..., 0], axis=1), axis=1) < _SAME_PLACE_A, axis=1))
-    order = np.argsort(positions_A[close, :, 0], axis=1)
+    order = np.argsort(positions_A[close, :, 0], axis=1)  # such atoms are neighbours in it
     steps = np.diff(np.take_along_axis(positions_A[close], order[..., None], axis=1), axis=1)
     found[close] = np.any(np.all(np.abs(steps) < _SAME_PLACE_A, axis=2), axis=1)
     return found

@@ -23,7 +23,7 @@ def analysed_atoms(universe: Any, selection: str | None, *, where: str) -> Any:
     """The atoms of a selection; without one those of the protein, or all but water and ions if there is none.
 
     Any residue with a backbone is protein, whatever its name (D-amino acids, modified ones). Where the topology names
-    no residues, all atoms are analysed.
+    no atoms or no residues, all atoms are analysed.
 
     Raises:
         InputError: the selection cannot be understood, or fits no atom.

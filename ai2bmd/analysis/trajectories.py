@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from ai2bmd.analysis.bond_check import bonds_of_structure, check_bonds
-from ai2bmd.analysis.chunks import Chunk, ForeignFrames, FrameSource, OwnFrames, read_chunks
+from ai2bmd.analysis.chunks import Chunk, ForeignFrames, FrameSource, OwnFrames, coincident, read_chunks
 from ai2bmd.analysis.cut_netcdf import planned_frames, whole_records
 from ai2bmd.analysis.molecule import analysed_atoms, choose, describe
 from ai2bmd.atom_selection import make_universe
@@ -151,11 +151,11 @@ def from_universe(
         warnings.simplefilter("ignore")
         universe.trajectory[0]
         atoms = analysed_atoms(universe, selection, where=name) if atoms is None else atoms.unique
+        source = ForeignFrames(atoms)
+        _check_first_frame(source, name)
         molecule = describe(atoms)
     times, remarks = _times(universe)
-    opened = Trajectory(name, universe, atoms, molecule, times, remarks, None, ForeignFrames(atoms))
-    _check_first_frame(opened)
-    return opened
+    return Trajectory(name, universe, atoms, molecule, times, remarks, None, source)
 
 
 def check_alike(trajectories: Sequence[Trajectory]) -> None:
@@ -212,20 +212,21 @@ def _open_run(directory: RunDirectory, *, name: str, selection: str | None) -> T
         if whole == planned:
             universe.load_new(str(directory.trajectory), format="H5MD")
         atoms = analysed_atoms(universe, selection, where=name)
+        source = OwnFrames(directory.trajectory, atoms.indices.astype(np.int64))
+        _check_first_frame(source, name)
         molecule = describe(atoms)
-    source = OwnFrames(directory.trajectory, atoms.indices.astype(np.int64))
-    opened = Trajectory(name, universe, atoms, molecule, times, remarks, directory, source)
-    _check_first_frame(opened)
-    return opened
+    return Trajectory(name, universe, atoms, molecule, times, remarks, directory, source)
 
 
-def _check_first_frame(trajectory: Trajectory) -> None:
+def _check_first_frame(source: FrameSource, name: str) -> None:
     """Raise an InputError if not even the first frame can be used."""
-    positions, _, reason = trajectory._source.read(np.arange(1))
+    positions, _, reason = source.read(np.arange(1))
     if not len(positions):
-        raise InputError(f"{trajectory.name}: not even its first frame can be read ({reason}); it is damaged")
+        raise InputError(f"{name}: not even its first frame can be read ({reason}); it is damaged")
     if not np.isfinite(positions).all():
-        raise InputError(f"{trajectory.name}: the first frame has undefined positions; the run broke at its start")
+        raise InputError(f"{name}: the first frame has undefined positions; the run broke at its start")
+    if coincident(positions).any():
+        raise InputError(f"{name}: atoms lie on each other in the first frame; write the trajectory anew")
 
 
 def _check_topology(trajectory: Trajectory, structure_A: np.ndarray | None, topology: Path) -> tuple[str, ...]:

@@ -98,14 +98,14 @@ def _converged(molecule: gto.Mole, method: Method) -> tuple[Any, str]:
     return field, rescued
 
 
-def gap_Eh(field: Any) -> float:
+def _gap_Eh(field: Any) -> float:
     """Energy of the lowest empty orbital less that of the highest occupied one; below 0 they are not in order."""
     energies, occupied = _array(field.mo_energy), _array(field.mo_occ) > 0
     return float(energies[~occupied].min() - energies[occupied].max() - field.level_shift)
 
 
 def _require_gap(field: Any, method: Method) -> None:
-    gap_eV = gap_Eh(field) * Hartree
+    gap_eV = _gap_Eh(field) * Hartree
     if gap_eV <= 0.0:
         raise QuantumChemistryError(
             f"{method.name}: no ground state: the highest occupied orbital lies {-gap_eV:.2f} eV above the lowest "
@@ -168,7 +168,7 @@ def _record(method: Method, field: Any, extra: Corrections, *, rescued: str) -> 
         "converged": bool(field.converged),
         "cycles": int(field.cycles),
         "rescued_by": rescued,
-        "gap_eV": gap_Eh(field) * Hartree,
+        "gap_eV": _gap_Eh(field) * Hartree,
         "basis_functions": int(field.mol.nao),
         "dispersion_eV": extra.dispersion_Eh * Hartree,
         "counterpoise_eV": extra.counterpoise_Eh * Hartree,

@@ -176,22 +176,15 @@ def chosen_atoms(
 
 
 def first_frame_A(trajectory: Trajectory) -> Float64[np.ndarray, "atoms 3"]:
-    """Positions of the first frame, molecules whole.
-
-    Raises:
-        InputError: it cannot be used.
-    """
-    chunk = next(iter(trajectory.chunks(stride=trajectory.frames)))
-    if not len(chunk.frames):
-        raise InputError(f"{trajectory.name}: nothing can be used from {chunk.ends}")
-    return chunk.positions_A[0].astype(np.float64)
+    """Positions of the first frame, molecules whole."""
+    return next(iter(trajectory.chunks(stride=trajectory.frames))).positions_A[0].astype(np.float64)
 
 
 def reference_positions_A(trajectory: Trajectory, reference: Any) -> Float64[np.ndarray, "atoms 3"]:
     """Positions of the analysed atoms in a reference, or in the first frame if it is None.
 
     Raises:
-        InputError: the reference has another number of atoms, or the first frame cannot be used.
+        InputError: the reference has another number of atoms.
     """
     if reference is None:
         return first_frame_A(trajectory)
