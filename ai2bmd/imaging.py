@@ -56,16 +56,17 @@ class ProteinImaging:
         counts = np.bincount(self._molecule)
         centres = np.stack([np.bincount(self._molecule, positions[:, axis]) for axis in range(3)], axis=1)
         centres /= counts[:, None]
-        moved = np.zeros_like(centres)
-        placed, waiting = [0], list(range(1, self._molecules))
-        while waiting:
-            vectors = centres[waiting][:, None] - (centres + moved)[placed][None]
-            shifts = nearest_image_shift(vectors.reshape(-1, 3), box).reshape(vectors.shape)
-            distances = np.linalg.norm(vectors + shifts, axis=2)
-            new, beside = np.unravel_index(np.argmin(distances), distances.shape)
-            molecule = waiting.pop(int(new))
-            moved[molecule] = shifts[new, beside]
-            placed.append(molecule)
+        moved, nearest = np.zeros_like(centres), np.full(self._molecules, np.inf)
+        waiting, placed = np.arange(1, self._molecules), 0
+        while len(waiting):
+            vectors = centres[waiting] - (centres[placed] + moved[placed])
+            shifts = nearest_image_shift(vectors, box)
+            distances = np.linalg.norm(vectors + shifts, axis=1)
+            nearer = distances < nearest[waiting]
+            nearest[waiting[nearer]] = distances[nearer]
+            moved[waiting[nearer]] = shifts[nearer]
+            new = int(np.argmin(nearest[waiting]))
+            placed, waiting = int(waiting[new]), np.delete(waiting, new)
         positions += moved[self._molecule]
 
 

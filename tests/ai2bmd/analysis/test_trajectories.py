@@ -7,6 +7,7 @@ import h5py
 import MDAnalysis
 import numpy as np
 import pytest
+from openmm import app
 
 from ai2bmd.analysis.kinetics.features import frame_interval_ps
 from ai2bmd.analysis.molecule import analysed_atoms
@@ -131,6 +132,17 @@ def test_frames_end_where_positions_are_not_finite(shaken, examples, tmp_path):
         file["particles/protein/position/value"][0, 3] = np.inf
     with pytest.raises(InputError, match="first frame has undefined positions"):
         open_runs([run])
+
+
+def test_mmcif_is_a_topology_as_pdb_is(examples, tmp_path):
+    structure, cif = examples / "chignolin.pdb", tmp_path / "chignolin.cif"
+    pdb = app.PDBFile(str(structure))
+    with cif.open("w") as file:
+        app.PDBxFile.writeFile(pdb.topology, pdb.positions, file, keepIds=True)
+    (by_pdb,), (by_cif,) = open_files(structure, [structure]), open_files(cif, [cif])
+    for column in ("atom_names", "residue_names", "residue_numbers"):
+        assert getattr(by_cif.molecule, column) == getattr(by_pdb.molecule, column)
+    np.testing.assert_array_equal(by_cif.molecule.bonds, by_pdb.molecule.bonds)
 
 
 def test_frames_end_where_atoms_lie_on_each_other(shaken):
