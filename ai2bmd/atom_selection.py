@@ -27,6 +27,7 @@ def select_atoms(
         InputError: the selection cannot be understood, or no atom fits it.
     """
     logging.getLogger("MDAnalysis.coordinates.AMBER").setLevel(logging.ERROR)  # warns of an absent netCDF4 at import
+    logging.getLogger("MDAnalysis.topology.PSF").setLevel(logging.ERROR)  # of which of two dialects it takes a file for
     import MDAnalysis
 
     with warnings.catch_warnings():

@@ -107,6 +107,20 @@ def masses_u(molecule: ProteinTopology) -> Float64[np.ndarray, " atoms"]:
     return np.where(molecule.atomic_numbers > 0, atomic_masses[molecule.atomic_numbers], 1.0)
 
 
+def heavy_atoms(molecule: ProteinTopology, *, what: str) -> Int64[np.ndarray, " heavy"]:
+    """Atoms that are no hydrogens, for a quantity in which every one of them counts.
+
+    Raises:
+        InputError: an atom has no element, or each residue has one heavy atom alone: the model is a coarse one.
+    """
+    if (molecule.atomic_numbers == 0).any():
+        raise InputError(f"atoms of no element have no size: {what} cannot be told; name the elements")
+    heavy = np.flatnonzero(molecule.atomic_numbers != 1)
+    if len(heavy) <= len(molecule.residue_names) > 1:
+        raise InputError(f"residues have one heavy atom each: {what} cannot be told; give all atoms")
+    return heavy
+
+
 def residue_labels(molecule: ProteinTopology) -> tuple[str, ...]:
     """Such as A:GLY7; without the chain if there is only one."""
     several = len(set(molecule.chain_ids)) > 1
@@ -141,7 +155,8 @@ def _numbers(atoms: Any) -> Int64[np.ndarray, " atoms"]:
     elements = _column(atoms, "elements", len(atoms))
     if not all(elements):
         names = _column(atoms, "names", len(atoms))
-        organic = np.isin(atoms.resindices, atoms.residues[[_is_amino_acid(r) for r in atoms.residues]].resindices)
+        organic = np.isin(atoms.resindices, [r.resindex for r in atoms.residues if _is_amino_acid(r)])
+        organic |= np.isin(atoms.indices, atoms.select_atoms("protein").indices)  # by name: C-alphas alone
         guesser = DefaultGuesser(atoms.universe)
         for atom, (element, name) in enumerate(zip(elements, names, strict=True)):
             letter = name.lstrip("0123456789")[:1].upper()

@@ -9,6 +9,7 @@ from scipy import stats
 from ai2bmd.analysis.correlation import Pieces, find_equilibration, statistical_inefficiency
 from ai2bmd.analysis.errors_of_means import mean
 from ai2bmd.analysis.estimate import Estimate
+from ai2bmd.words import counted
 
 GOOD_SAMPLES, POOR_SAMPLES = 50.0, 10.0
 """Independent samples from which an error bar can be trusted to a tenth, and below which not even to a quarter:
@@ -66,8 +67,7 @@ def judge_mean(name: str, pieces: Pieces, *, unit: str = "") -> Sufficiency:
     if estimate.error == 0.0:
         return Sufficiency(name, estimate, "look", "it never changed in these frames, which may be too few", starts)
     if not np.isfinite(estimate.error) or samples < POOR_SAMPLES:
-        few = f"{samples:.0f} independent samples are too few"
-        return Sufficiency(name, estimate, "poor", "; ".join([few, *complaints]), starts)
+        return Sufficiency(name, estimate, "poor", "; ".join([_too_few(samples), *complaints]), starts)
     if complaints:
         grade = "poor" if len(complaints) > 1 or _restless(pieces, starts) else "look"
         return Sufficiency(name, estimate, grade, "; ".join(complaints), starts)
@@ -84,9 +84,14 @@ def judge_estimate(name: str, estimate: Estimate) -> Sufficiency:
     """Judge a number whose series is not at hand, by its error and independent samples alone."""
     samples = estimate.effective_samples
     if not np.isfinite(estimate.error) or samples < POOR_SAMPLES:
-        return Sufficiency(name, estimate, "poor", f"{samples:.0f} independent samples are too few")
+        return Sufficiency(name, estimate, "poor", _too_few(samples))
     grade = "good" if samples >= GOOD_SAMPLES else "look"
     return Sufficiency(name, estimate, grade, f"{samples:.0f} independent samples")
+
+
+def _too_few(samples: float) -> str:
+    verb = "is" if f"{samples:.0f}" == "1" else "are"
+    return f"{counted(samples, 'independent sample')} {verb} too few"
 
 
 def _restless(pieces: Pieces, starts: tuple[int, ...]) -> int:

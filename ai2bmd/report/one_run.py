@@ -12,6 +12,7 @@ from ai2bmd.report.load import Run
 from ai2bmd.report.sampling import sampling_sections
 from ai2bmd.report.sections import Fact, Section
 from ai2bmd.report.verdict import Verdict, judge
+from ai2bmd.words import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +40,12 @@ def run_facts(judged: JudgedRun, structure: Structure) -> tuple[Fact, ...]:
         Fact(
             "Length",
             f"{length / 1000:g} ns" if length >= 1000 else f"{length:g} ps",
-            f"{run.frames} frame{'s' * (run.frames > 1)}",
+            counted(run.frames, "frame"),
         ),
         Fact(
             "Atoms",
             f"{len(run.course.atomic_numbers)}",
-            f"{residues} residues, {chains} chain{'s' * (chains > 1)}",
+            f"{counted(residues, 'residue')}, {counted(chains, 'chain')}",
         ),
         *energy_facts(run, judged.energies),
         Fact(

@@ -26,6 +26,7 @@ from ai2bmd.report.study import Study, make_study
 from ai2bmd.report.study_runs import trajectories_section
 from ai2bmd.report.thermodynamics_part import thermodynamics_part
 from ai2bmd.viewer import fill_page, script_literal
+from ai2bmd.words import counted
 
 
 def write_study(
@@ -128,11 +129,11 @@ def _facts(study: Study) -> tuple[Fact, ...]:
     lengths = [_length_ps(trajectory) for trajectory in study.trajectories]
     frames, count = sum(study.structure.reading.frames), len(lengths)
     molecule = study.trajectories[0].molecule
-    chains = len(set(molecule.chain_ids))
+    residues, chains = len(molecule.residue_names), len(set(molecule.chain_ids))
     temperature_K = study.origin.temperature_K
     return (
-        Fact("Length", _time(sum(lengths)), f"{count} trajector{'y' if count == 1 else 'ies'}, {frames} frames"),
-        Fact("Atoms", f"{len(molecule.atom_names)}", f"{len(molecule.residue_names)} residues, {chains} chain(s)"),
+        Fact("Length", _time(sum(lengths)), f"{counted(count, 'trajectory')}, {counted(frames, 'frame')}"),
+        Fact("Atoms", f"{len(molecule.atom_names)}", f"{counted(residues, 'residue')}, {counted(chains, 'chain')}"),
         Fact("Temperature", "unknown" if temperature_K is None else f"{temperature_K:g} K", study.origin.how),
     )
 
@@ -147,9 +148,10 @@ def _opening(study: Study) -> str:
     lengths = np.array([_length_ps(trajectory) for trajectory in study.trajectories])
     frames, count = sum(study.structure.reading.frames), len(lengths)
     molecule = study.trajectories[0].molecule
-    what = f"a molecule of {len(molecule.atom_names)} atoms and {len(molecule.residue_names)} residues"
+    residues = counted(len(molecule.residue_names), "residue")
+    what = f"a molecule of {counted(len(molecule.atom_names), 'atom')} and {residues}"
     if count == 1:
-        runs = f"One trajectory of {_time(lengths[0])} ({frames} frames) of {what} was analysed."
+        runs = f"One trajectory of {_time(lengths[0])} ({counted(frames, 'frame')}) of {what} was analysed."
     else:
         runs = (
             f"{count} independent trajectories of {what} were analysed, {_time(lengths.min())} to "

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Float64, Int64
 
 from ai2bmd.analysis.chunks import Chunk
-from ai2bmd.analysis.molecule import residue_labels
+from ai2bmd.analysis.molecule import heavy_atoms, residue_labels
 from ai2bmd.analysis.series import Series, SeriesOf
 from ai2bmd.analysis.stream import as_trajectories, stream
 from ai2bmd.analysis.structure.kernels import count_residue_contacts, native_fraction
@@ -54,8 +54,9 @@ class NativeContactsOf(SeriesOf):
         """Contacts of a reference.
 
         Raises:
-            InputError: it has none between residues apart.
+            InputError: it has none between residues apart, or is a coarse model.
         """
+        heavy_atoms(molecule, what="native contacts")
         self.pairs, self.distances_A = native_pairs(molecule, reference_A)
         if not len(self.pairs):
             raise InputError(
@@ -74,11 +75,11 @@ class ContactsOf(SeriesOf):
         """Of a molecule.
 
         Raises:
-            InputError: it is of one residue.
+            InputError: it is of one residue, or a coarse model.
         """
         if len(molecule.residue_names) < 2:
             raise InputError("one residue alone has no contacts with others")
-        heavy = np.flatnonzero(molecule.atomic_numbers != 1)
+        heavy = heavy_atoms(molecule, what="contacts")
         first = np.searchsorted(molecule.residue_index[heavy], np.arange(len(molecule.residue_names) + 1))
         self._counts = np.zeros((len(molecule.residue_names),) * 2, dtype=np.int64)
         self._seen, self._labels = 0, residue_labels(molecule)

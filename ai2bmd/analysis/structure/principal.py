@@ -51,7 +51,7 @@ class PrincipalComponentsOf(SeriesOf):
         """
         frames, atoms = sum(trajectory.frames for trajectory in trajectories), len(reference.atoms)
         if frames < 3 or atoms < 3:
-            raise InputError(f"{frames} frames of {atoms} atoms have no principal components; give three or more")
+            raise InputError(f"{frames} frame(s) of {atoms} atom(s) have no principal components; give three or more")
         self._trajectories, self._atoms = trajectories, atoms
         self._centre = reference.positions_A[reference.atoms].astype(np.float32)
         self._count, self._sum = 0, np.zeros(3 * atoms)

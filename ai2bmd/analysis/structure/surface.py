@@ -10,12 +10,11 @@ from jaxtyping import Float64
 from ai2bmd.analysis.chunks import Chunk
 from ai2bmd.analysis.errors_of_means import mean
 from ai2bmd.analysis.estimate import Estimate
-from ai2bmd.analysis.molecule import residue_labels
+from ai2bmd.analysis.molecule import heavy_atoms, residue_labels
 from ai2bmd.analysis.series import Series, SeriesOf
 from ai2bmd.analysis.stream import as_trajectories, stream, stride_for
 from ai2bmd.analysis.structure.mdtraj_view import as_mdtraj, mdtraj_topology
 from ai2bmd.analysis.trajectories import Trajectory
-from ai2bmd.errors import InputError
 
 PROBE_A = 1.4
 POINTS = 240
@@ -42,11 +41,10 @@ class SurfaceOf(SeriesOf):
         """Of every `stride`-th frame; None: as many as cost some seconds.
 
         Raises:
-            InputError: an atom has no element, so no radius.
+            InputError: the model is a coarse one.
         """
         molecule = trajectories[0].molecule
-        if (molecule.atomic_numbers == 0).any():
-            raise InputError("atoms of no element have no radius, so there is no surface; name the elements")
+        heavy_atoms(molecule, what="the surface")
         self._trajectories, topology = trajectories, mdtraj_topology(molecule)
         if stride is None:
             stride = stride_for(trajectories, max(100, _ATOM_FRAMES // len(molecule.atom_names)))

@@ -55,19 +55,19 @@ def native_contact_section(structure: Structure) -> Section:
     native = structure.native_contacts
     assert not isinstance(native, Absent)
     names = [trajectory.name for trajectory in structure.trajectories]
-    drawing = draw_native_contacts(native, names)
+    drawing, judged = draw_native_contacts(native, names), judge(native.series)
     return Section(
         "Native contacts",
         drawing.html(),
         f"Fraction Q of the {len(native.pairs)} contacts of {structure.reference} (heavy atoms within {CONTACT_A:g} "
-        f"{_ANGSTROM}, at least three residues between them) that are there: {native.series.mean()} in the mean.",
+        f"{_ANGSTROM}, at least three residues between them) that are there: {judged.estimate} in the mean.",
         figures={"native_contacts": drawing},
         methods=f"The fraction of native contacts Q is by Best, Hummer and Eaton; native is {structure.reference}.",
         citations=(
             "Best, Hummer, Eaton, Native contacts determine protein folding mechanisms in atomistic simulations, "
             "Proc. Natl. Acad. Sci. USA 110, 17874 (2013)",
         ),
-        quantities=(judge(native.series),),
+        quantities=(judged,),
     )
 
 
@@ -82,6 +82,7 @@ def hydrogen_bond_section(structure: Structure) -> Section:
     """The most frequent bonds as a table, all to download."""
     found = structure.hydrogen_bonds
     assert not isinstance(found, Absent)
+    judged = judge(found.number)
     shown = [(f"{bond.donor_label} \u2013 {bond.acceptor_label}", str(bond.occupancy)) for bond in found.bonds[:_ROWS]]
     rows = [(bond.donor_label, bond.acceptor_label, bond.occupancy.value, bond.occupancy.error) for bond in found.bonds]
     body = table(shown, header=("donor \u2013 acceptor", "occupancy")) if shown else paragraph("There was none.")
@@ -90,12 +91,12 @@ def hydrogen_bond_section(structure: Structure) -> Section:
         "Hydrogen bonds",
         body,
         f"Fraction of the frames in which the hydrogen is within {DISTANCE_A:g} {_ANGSTROM} of the acceptor and the "
-        f"angle at it above {ANGLE_DEG:g} degrees.{few} In a frame there are {found.number.mean()} in the mean.",
+        f"angle at it above {ANGLE_DEG:g} degrees.{few} In a frame there are {judged.estimate} in the mean.",
         tables={"hydrogen_bonds": Table(("donor", "acceptor", "occupancy", "standard_error"), rows)},
         methods=(
             f"Hydrogen bonds within the molecule are those with a hydrogen within {DISTANCE_A:g} {_ANGSTROM} of the "
             f"acceptor and an angle at the hydrogen above {ANGLE_DEG:g} degrees."
         ),
         citations=("Baker, Hubbard, Hydrogen bonding in globular proteins, Prog. Biophys. Mol. Biol. 44, 97 (1984)",),
-        quantities=(judge(found.number),),
+        quantities=(judged,),
     )

@@ -8,6 +8,7 @@ from ai2bmd.analysis.structure.everything import Absent, Structure
 from ai2bmd.errors import InputError
 from ai2bmd.report.figures import BLUE, GREEN, GREY, ORANGE, Plot, plot
 from ai2bmd.report.sections import Section, Table, paragraph, table
+from ai2bmd.words import counted
 
 _ROWS = 40
 _MOST_POINTS = 6000
@@ -30,7 +31,8 @@ def ramachandran_section(structure: Structure) -> Section:
     return Section(
         "Ramachandran plot",
         drawing.html(),
-        f"Backbone angles of the {len(residues)} residues with a neighbour on both sides in {frames} frames. Shaded: "
+        f"Backbone angles of the {counted(len(residues), 'residue')} with a neighbour on both sides in "
+        f"{counted(frames, 'frame')}. Shaded: "
         "where the residues of 500 known structures lie, all kinds together (MDAnalysis).",
         figures={"ramachandran": drawing},
         tables={"backbone_angles": Table(header, rows)},

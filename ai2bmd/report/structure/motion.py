@@ -36,15 +36,15 @@ def gyration_section(structure: Structure) -> Section:
     """Radius of gyration against time."""
     names = [trajectory.name for trajectory in structure.trajectories]
     series = structure.radius_of_gyration
-    drawing = draw_gyration(series, names)
-    note = f"How compact the molecule is, weighted by mass, all atoms: {series.mean()} in the mean."
+    drawing, judged = draw_gyration(series, names), judge(series)
+    note = f"How compact the molecule is, weighted by mass, all atoms: {judged.estimate} in the mean."
     return Section(
         "Radius of gyration",
         drawing.html(),
         note,
         figures={"radius_of_gyration": drawing},
         methods="The radius of gyration is mass-weighted over all atoms analysed.",
-        quantities=(judge(series),),
+        quantities=(judged,),
     )
 
 

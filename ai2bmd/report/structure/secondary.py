@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
 
+from ai2bmd.analysis.estimate import Estimate
 from ai2bmd.analysis.series import Series
 from ai2bmd.analysis.structure.everything import Absent, Structure
 from ai2bmd.analysis.structure.secondary import HELIX, KINDS, SHEET, SecondaryStructure
@@ -36,10 +37,12 @@ def secondary_section(structure: Structure) -> Section:
         )
         for piece in range(min(_MAPS, len(secondary.codes.values)))
     }
+    helix = judge(_content(secondary, HELIX, "helix"))
+    sheet = judge(_content(secondary, SHEET, "strand and bridge"))
     shown = f" Shown: the first {_MAPS} of {len(names)} trajectories." if len(names) > _MAPS else ""
     note = (
-        f"Classes of DSSP. Helix (\u03b1, 3-10, \u03c0): {_percent(secondary, HELIX)}; strand and bridge: "
-        f"{_percent(secondary, SHEET)} of the residues.{shown}"
+        f"Classes of DSSP. Helix (\u03b1, 3-10, \u03c0): {_percent(helix.estimate)}; strand and bridge: "
+        f"{_percent(sheet.estimate)} of the residues.{shown}"
     )
     frequency = np.array([secondary.frequency(kind) for kind in KINDS]).T
     rows = [(label, *map(float, row)) for label, row in zip(secondary.residue_labels, frequency, strict=True)]
@@ -57,7 +60,7 @@ def secondary_section(structure: Structure) -> Section:
             "McGibbon et al., MDTraj: a modern open library for the analysis of molecular dynamics trajectories, "
             "Biophys. J. 109, 1528 (2015)",
         ),
-        quantities=(judge(_content(secondary, HELIX, "helix")), judge(_content(secondary, SHEET, "strand and bridge"))),
+        quantities=(helix, sheet),
     )
 
 
@@ -67,8 +70,7 @@ def _content(secondary: SecondaryStructure, classes: str, name: str) -> Series:
     return Series(f"fraction in {name}", "", codes.time_ps, values, codes.stride)
 
 
-def _percent(secondary: SecondaryStructure, classes: str) -> str:
-    estimate = secondary.content(classes)
+def _percent(estimate: Estimate) -> str:
     error = "" if not np.isfinite(estimate.error) else f" \N{PLUS-MINUS SIGN} {100 * estimate.error:.1f}"
     return f"{100 * estimate.value:.1f}{error} %"
 

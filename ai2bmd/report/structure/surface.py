@@ -17,7 +17,7 @@ def surface_section(structure: Structure) -> Section:
     """Total against time; residues as a table."""
     surface = structure.surface
     assert not isinstance(surface, Absent)
-    names = [trajectory.name for trajectory in structure.trajectories]
+    names, judged = [trajectory.name for trajectory in structure.trajectories], judge(surface.total)
     drawing = draw_surface_area(surface, names)
     each = f"every {surface.total.stride}th frame" if surface.total.stride > 1 else "every frame"
     rows = [
@@ -28,7 +28,7 @@ def surface_section(structure: Structure) -> Section:
     return Section(
         "Surface",
         drawing.html(),
-        f"Accessible to a probe of {PROBE_A:g} \N{ANGSTROM SIGN}, of {each}: {surface.total.mean()} in the mean; most "
+        f"Accessible to a probe of {PROBE_A:g} \N{ANGSTROM SIGN}, of {each}: {judged.estimate} in the mean; most "
         f"of a residue: {surface.residue_labels[most]}, {surface.residue_A2[most]}.",
         figures={"surface": drawing},
         tables={"surface": Table(("residue", "surface_A2", "standard_error_A2", "effective_samples"), rows)},
@@ -39,7 +39,7 @@ def surface_section(structure: Structure) -> Section:
         citations=(
             "Shrake, Rupley, Environment and exposure to solvent of protein atoms, J. Mol. Biol. 79, 351 (1973)",
         ),
-        quantities=(judge(surface.total),),
+        quantities=(judged,),
     )
 
 

@@ -106,3 +106,13 @@ def test_the_surface_of_one_atom_is_that_of_its_sphere():
     for name, value in (("elements", "O"), ("names", "O"), ("resnames", "LIG"), ("resids", 1), ("segids", "A")):
         universe.add_TopologyAttr(name, [value])
     assert surface(universe).total.values[0] == pytest.approx(4 * np.pi * (1.52 + 1.4) ** 2, rel=1e-4)
+
+
+def test_coarse_models_have_no_contacts_and_no_surface(shaken):
+    universe = shaken(2)
+    alphas = MDAnalysis.Merge(universe.select_atoms("name CA"))
+    alphas.del_TopologyAttr("elements")
+    assert (from_universe(alphas).molecule.atomic_numbers == 6).all()  # not calcium
+    for analysis in (contact_map, native_contacts, surface):
+        with pytest.raises(InputError, match=r"one heavy atom each.*give all atoms"):
+            analysis(alphas)
