@@ -32,12 +32,13 @@ def kinetics_part(study: Study) -> tuple[Section, ...]:
     """Markov state model, counted rates where folded and unfolded are named, memory, and spectra of fast frames.
 
     Raises:
-        InputError: the frames are not those of plain dynamics at equal intervals.
+        InputError: the frames are not those of plain dynamics of one ensemble at equal intervals.
     """
     if not study.origin.plain:
         raise InputError("the frames are of enhanced sampling, which changes how fast things happen; give plain runs")
     if study.settings.thermodynamics.umbrella is not None:
         raise InputError("frames of umbrella windows say nothing of how fast things happen; give plain runs")
+    study.origin.check_alike()
     interval_ps = frame_interval_ps([trajectory.time_ps for trajectory in study.trajectories])
     return (
         *told("Markov state model", lambda: _markov(study)),

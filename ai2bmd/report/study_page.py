@@ -110,12 +110,11 @@ def _title(study: Study) -> str:
 
 def _remarks(study: Study) -> str:
     """What a reader must know of the trajectories before the numbers."""
-    if not study.structure.remarks:
+    remarks = (*study.structure.remarks, *study.origin.remarks)
+    if not remarks:
         return ""
     names = tuple(trajectory.name for trajectory in study.trajectories)
-    text = ". ".join(
-        remark if remark.startswith(names) else remark[:1].upper() + remark[1:] for remark in study.structure.remarks
-    )
+    text = ". ".join(remark if remark.startswith(names) else remark[:1].upper() + remark[1:] for remark in remarks)
     return f'<p class="verdict"><b class="look">Note</b> {html.escape(text)}.</p>'
 
 
@@ -144,6 +143,11 @@ def _time(time_ps: float) -> str:
     return f"{time_ps / 1000:.4g} ns" if time_ps >= 1000 else f"{time_ps:.4g} ps"
 
 
+def _range(times_ps: np.ndarray) -> str:
+    shortest, longest = _time(times_ps.min()), _time(times_ps.max())
+    return f"each {shortest}" if shortest == longest else f"{shortest} to {longest}"
+
+
 def _opening(study: Study) -> str:
     lengths = np.array([_length_ps(trajectory) for trajectory in study.trajectories])
     frames, count = sum(study.structure.reading.frames), len(lengths)
@@ -154,7 +158,7 @@ def _opening(study: Study) -> str:
         runs = f"One trajectory of {_time(lengths[0])} ({counted(frames, 'frame')}) of {what} was analysed."
     else:
         runs = (
-            f"{count} independent trajectories of {what} were analysed, {_time(lengths.min())} to "
-            f"{_time(lengths.max())} long, {_time(lengths.sum())} and {frames} frames in all."
+            f"{count} independent trajectories of {what} were analysed, {_range(lengths)} long, "
+            f"{_time(lengths.sum())} and {frames} frames in all."
         )
     return f"{runs} {study.origin.methods}".strip()

@@ -57,6 +57,7 @@ def thermodynamics_part(study: Study) -> list[Section]:
     """
     if not study.origin.plain:
         return [*_enhanced(study), *_level(study)]
+    study.origin.check_alike()
     temperature_K, wanted = study.origin.temperature_K, study.settings.thermodynamics
     if temperature_K is None:
         raise InputError("the temperature of the frames is not known; give `temperature: 300 K` in the settings")

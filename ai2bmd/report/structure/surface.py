@@ -19,7 +19,7 @@ def surface_section(structure: Structure) -> Section:
     assert not isinstance(surface, Absent)
     names, judged = [trajectory.name for trajectory in structure.trajectories], judge(surface.total)
     drawing = draw_surface_area(surface, names)
-    each = f"every {surface.total.stride}th frame" if surface.total.stride > 1 else "every frame"
+    each = "every frame" if surface.total.stride == 1 else f"one frame in {surface.total.stride}"
     rows = [
         (label, estimate.value, estimate.error, estimate.effective_samples)
         for label, estimate in zip(surface.residue_labels, surface.residue_A2, strict=True)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ai2bmd.cli import main
+from ai2bmd.simulation.settings import make_settings, write_settings
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +104,23 @@ def test_a_relation_of_another_name_is_told_before_anything_is_done(dipeptide, t
     assert main(["analyze", *arguments, "-o", str(tmp_path / "out")]) == 2
     assert "no parametrisation 'nobody-1900' of 3J_HN_HA; there are vogeli-2007" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_runs_of_several_ensembles_are_told_apart(make_run, tmp_path):
+    cold, warm = make_run(tmp_path / "cold", frames=12), make_run(tmp_path / "warm", frames=15)
+    warmer = make_settings({"time": "0.29ps", "temperature": "350 K", "coupling": "off"}, where="test")
+    write_settings(warmer, warm / "settings.yaml", comment="test")
+    assert main(["analyze", str(cold), str(warm), "-o", str(tmp_path / "out")]) == 0
+    page = (tmp_path / "out" / "report.html").read_text()
+    differences = "the runs differ in temperature (300, 350 K) and coupling (no model, whole)"
+    assert f"Note</b> The{differences[3:]}: means are over all of them" in page
+    assert page.count(f"Not possible: {differences}; analyse each kind on its own") == 2  # kinetics and thermodynamics
+    assert re.search(r"cold was simulated with amber19 in gbn2, .* at 300 K\. warm was simulated .* at 350 K\.", page)
+
+
+def test_a_temperature_that_is_not_that_of_the_run_is_told(make_run, tmp_path):
+    (tmp_path / "a.yaml").write_text("temperature: 310 K\n")
+    make_run(tmp_path / "run", frames=12)
+    arguments = ["--config", str(tmp_path / "a.yaml"), "-o", str(tmp_path / "out")]
+    assert main(["analyze", str(tmp_path / "run"), *arguments]) == 0
+    assert "310 K was given for frames of runs at 300 K" in (tmp_path / "out" / "report.html").read_text()
