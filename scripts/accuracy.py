@@ -4,7 +4,8 @@
     python scripts/accuracy.py [--data data] [--cache runs/accuracy] [-o docs/accuracy.md]
 
 Labels are made before, by `ai2bmd label`. What is missing among them is missing on the page. The vibrations of
-N-methylacetamide are computed here where data/ does not have them: about half an hour; interrupted, it goes on.
+N-methylacetamide, and the capped units of a helix, are computed here where data/ does not have them: half an hour each
+or more; interrupted, it goes on.
 """
 
 import argparse
@@ -21,10 +22,16 @@ from tqdm import tqdm
 from ai2bmd.environment import FORCE_FIELD
 from ai2bmd.evaluation.comparison import Comparison, compare
 from ai2bmd.evaluation.dihedral_maps import backbone_angles, write_map
-from ai2bmd.evaluation.errors import KCAL_MOL
+from ai2bmd.evaluation.errors import KCAL_MOL, frame_table, set_errors
 from ai2bmd.evaluation.files import markdown, write_csv
 from ai2bmd.evaluation.frames import Choice, LabelledMolecule, read_labelled
-from ai2bmd.evaluation.predictions import EvaluatedModel, energy_function
+from ai2bmd.evaluation.predictions import (
+    FORCE_FIELD_ALONE,
+    EvaluatedModel,
+    Prediction,
+    energy_function,
+    predict_scheme,
+)
 from ai2bmd.evaluation.vibrations import Vibrations, broadened, harmonic_vibrations, matched
 from ai2bmd.process import prepare_process
 from ai2bmd.report.figures import BLUE, GREY, ORANGE, plot
@@ -34,6 +41,8 @@ from potentials.model_file import LoadedModel, load_model
 
 METHOD, QUICK_METHOD = "r2scan-3c", "gfn2-xtb"
 MODELS = [default_model_path(), default_model_path().with_name("pretrained.safetensors")]
+CUT = "ala5"
+"""The peptide whose units are computed at the level of the labels."""
 REPORTED_KCAL_MOL = 10.0
 """Maps are compared up to here."""
 
@@ -149,6 +158,28 @@ def vibrations(data: Path, pictures: Path, cache: Path) -> str:
     )
 
 
+def scheme_at_level(data: Path, cache: Path, schemes: list[str]) -> str:
+    """What the unit scheme costs at the level of the labels, beside what the model adds to that."""
+    path = data / "reference-r2scan-3c.h5"
+    if not any(one.molecule.name == CUT for one in _labelled(path)):
+        return ""
+    comparison, model = _compared(path, cache, schemes), MODELS[0].stem
+    place = [one.molecule.name for one in comparison.molecules].index(CUT)
+    labelled, known = comparison.molecules[place], comparison.predictions[place]
+    scheme = _reference_scheme(labelled, data / f"scheme-{CUT}-{METHOD}.npz", cache)
+    contenders = {FORCE_FIELD_ALONE: known[FORCE_FIELD_ALONE], f"{METHOD}, units": scheme}
+    contenders |= {name: known[name] for name in (f"{model}, units", model)}
+    rows = set_errors(frame_table([labelled], [contenders]))
+    return "\n".join(
+        [
+            "## Cutting, model, environment\n",
+            f"{METHOD} itself in place of the model in the unit scheme, against {METHOD} of the whole peptide; beside "
+            f"it the model in the same scheme, and in `whole`, which does not cut:\n",
+            markdown([row for row in rows if row.kind == "molecule"]),
+        ]
+    )
+
+
 def schemes_alone(data: Path, pictures: Path, cache: Path) -> str:
     """What the unit scheme costs, by a method that is quick enough for whole proteins."""
     path = data / "reference-gfn2-xtb.h5"
@@ -224,6 +255,15 @@ def _vibrations(atoms: Atoms, calculator: Calculator, name: str) -> Vibrations:
         return harmonic_vibrations(copy, progress=bar.update)
 
 
+def _reference_scheme(labelled: LabelledMolecule, path: Path, cache: Path) -> Prediction:
+    if not path.is_file():
+        with tqdm(total=labelled.frames, desc=f"{labelled.molecule.name} in units, {METHOD}") as bar:
+            found = predict_scheme(labelled, METHOD, cache, bar.update)
+        np.savez(path, energies=found.energies, forces=found.forces)
+    with np.load(path) as kept:
+        return Prediction(kept["energies"], kept["forces"])
+
+
 def _reference_vibrations(atoms: Atoms, path: Path, cache: Path) -> Vibrations:
     if not path.is_file():
         found = _vibrations(atoms, QuantumChemistryCalculator(METHOD, cache=cache), METHOD)
@@ -271,6 +311,7 @@ def main() -> None:
         peptides(data, pictures, arguments.cache, arguments.schemes),
         maps(data, pictures, arguments.cache),
         vibrations(data, pictures, arguments.cache),
+        scheme_at_level(data, arguments.cache, arguments.schemes),
         schemes_alone(data, pictures, arguments.cache),
     ]
     arguments.output.write_text("\n".join(section for section in sections if section))

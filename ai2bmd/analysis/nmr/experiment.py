@@ -76,7 +76,7 @@ class Experiment:
 
     name: str
     source: str
-    """The comments of the file: where the numbers are from."""
+    """The comments of the file, where the numbers are from; its name if it has none."""
     measurements: tuple[Measurement, ...]
 
     def of(self, *observables: str) -> tuple[Measurement, ...]:
@@ -149,7 +149,7 @@ def parse_experiment(text: str, *, name: str) -> Experiment:
     if not measurements:
         raise InputError(f"{name} has no row below its header")
     _refuse_twice(measurements, name)
-    return Experiment(name, " ".join(comments), tuple(measurements))
+    return Experiment(name, " ".join(comments) or name, tuple(measurements))
 
 
 def _header(line: str, name: str) -> list[str]:
