@@ -75,6 +75,9 @@ def judge_mean(name: str, pieces: Pieces, *, unit: str = "") -> Sufficiency:
     if frames < _FEWEST_FRAMES:
         reason = f"{frames} frames are too few to show how far they are independent"
         return Sufficiency(name, estimate, "look", reason, starts)
+    if (unusual := _unusual(settled)) < POOR_SAMPLES:
+        reason = f"it is other than usual in {counted(unusual, 'frame')} alone: too few to know how often"
+        return Sufficiency(name, estimate, "look", reason, starts)
     if samples < GOOD_SAMPLES:
         return Sufficiency(name, estimate, "look", f"{count}: the error bar itself is rough", starts)
     return Sufficiency(name, estimate, "good", count + ("" if len(settled) == 1 else ", runs agree"), starts)
@@ -92,6 +95,12 @@ def judge_estimate(name: str, estimate: Estimate) -> Sufficiency:
 def _too_few(samples: float) -> str:
     verb = "is" if f"{samples:.0f}" == "1" else "are"
     return f"{counted(samples, 'independent sample')} {verb} too few"
+
+
+def _unusual(pieces: Pieces) -> int:
+    """How many values are not the median: few where a quantity has one value nearly always."""
+    values = np.concatenate(pieces)
+    return int(np.count_nonzero(values != np.median(values)))
 
 
 def _restless(pieces: Pieces, starts: tuple[int, ...]) -> int:

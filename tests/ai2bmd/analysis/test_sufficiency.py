@@ -85,3 +85,14 @@ def test_what_changed_and_then_stood_still_is_not_called_constant():
     assert judged.estimate.value == pytest.approx(changing.sum() / 350)
     assert judge_mean("open", [np.zeros(150)]).grade == "look"
     assert str(judged).startswith("open: ")
+
+
+def test_rare_events_are_not_enough_however_many_frames_there_are():
+    values = np.zeros(5000)
+    values[[700, 1900, 2500, 3300, 4100]] = 0.1
+    judged = judge_mean("fraction in helix", [values])
+    assert judged.estimate.effective_samples > 1000
+    assert judged.grade == "look"
+    assert "other than usual in 5 frames alone" in judged.reason
+    values[::50] = 0.1
+    assert judge_mean("fraction in helix", [np.random.default_rng(0).permutation(values)]).grade == "good"
